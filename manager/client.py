@@ -1,0 +1,57 @@
+"""What a face may know of a manager: snapshot, events, commands. Nothing else crosses this line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+from manager.events import Event, Gap
+from manager.model import Outcome, Position, Snapshot
+
+
+class Reconnect(msgspec.Struct, frozen=True, kw_only=True, tag="reconnect"):
+    """Reconnect a connection, or all that are not stopped or paused."""
+
+    name: str | None = None
+    override: bool = False
+    """Try also where the login budget of the host is used up."""
+
+
+class Refresh(msgspec.Struct, frozen=True, kw_only=True, tag="refresh"):
+    """Run heartbeat and check of a connection, or of all, side by side."""
+
+    name: str | None = None
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True, tag="pause"):
+    """Close a connection and keep it closed until it is resumed."""
+
+    name: str
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True, tag="resume"):
+    """Take up a paused connection."""
+
+    name: str
+
+
+Command = Reconnect | Refresh | Pause | Resume
+
+
+class ManagerClient(Protocol):
+    """A manager, in this process or elsewhere."""
+
+    async def snapshot(self) -> Snapshot:
+        """Return every status, the aggregate, and the position in the event stream that they stand for."""
+
+    def events(self, since: Position) -> AsyncIterator[Event | Gap]:
+        """Yield the events after a position, then those to come; a `Gap` where some are no longer held."""
+
+    async def command(self, command: Command) -> Outcome:
+        """Carry a command out and return when it is done.
+
+        Raises:
+            manager.errors.UnknownConnectionError: no connection has the name.
+        """

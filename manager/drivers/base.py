@@ -1,0 +1,105 @@
+"""The seam between the engine and a connection type.
+
+A driver knows one type and nothing of retrying: it opens one session on one endpoint, or raises. The engine
+does everything that is the same for all types: deadlines, waits, heartbeats, counting, health.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import Protocol
+
+from manager.endpoint import Endpoint
+from manager.model import Facts, FactValue, Failure, Stage
+from manager.settings import ConnectionSettings
+
+Memory = MutableMapping[str, str]
+"""What a driver wants to find again after a restart (a Contact, an instance id); never a secret."""
+
+
+class DriverError(Exception):
+    """An open, heartbeat or check that did not succeed, and why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
+class SessionListener(Protocol):
+    """What a session tells the engine between the calls it answers.
+
+    Every method returns at once and raises nothing. Calls of a session that has been replaced are ignored.
+    """
+
+    def reached(self, stage: Stage) -> None:
+        """Report that opening has come to `stage`; the deadline names it if it strikes there.
+
+        `Stage.LOGIN` is reported immediately before credentials are sent, and not before.
+        """
+
+    def facts_changed(self) -> None:
+        """Report that `Session.facts` says something new that is worth showing at once."""
+
+    def refreshed(self, failure: Failure | None) -> None:
+        """Report a refresh (of a registration, say) that was answered, or count its failure."""
+
+    def reported(self, report: str, text: str, fields: Facts) -> None:
+        """Publish something that this type noticed (`incomingCall`), as an event of the connection."""
+
+    def received(self, message: object) -> None:
+        """Hand a message of the peer to whoever subscribed to them."""
+
+
+class Session(Protocol):
+    """One login on one endpoint; lives once.
+
+    None of the calls outlives its cancellation: whatever it started is ended by then.
+    """
+
+    @property
+    def facts(self) -> dict[str, FactValue]:
+        """What this type knows of the session."""
+
+    async def heartbeat(self) -> float:
+        """Ask the peer for a sign of life and return the round trip in seconds, its own reply seen.
+
+        The caller sets the deadline and cancels; two heartbeats never run side by side.
+
+        Raises:
+            DriverError: the answer says that the session is not well.
+        """
+
+    async def check(self) -> str:
+        """Take the deeper look of every health interval and return what was found, in a few words.
+
+        A peer that does not allow the look is no failure; the words say so.
+
+        Raises:
+            DriverError: the answer says that the session is not well.
+        """
+
+    async def ended(self) -> Failure:
+        """Return when the session is over by itself, with why. Many may wait; none owns it."""
+
+    async def close(self, *, graceful: bool) -> None:
+        """End the session: politely (log off, take the binding back; 2 s at most) or at once.
+
+        Never raises, may be called again, and leaves no task, socket or timer behind, also when cancelled.
+        """
+
+
+class Driver(Protocol):
+    """One connection type at work for one connection."""
+
+    async def open(self, endpoint: Endpoint, listener: SessionListener) -> Session:
+        """Open a session that is usable when this returns: logged in, registered, subscribed.
+
+        Tries once. The caller sets the deadline and cancels; nothing is left open then or on an error.
+
+        Raises:
+            DriverError: it could not be opened.
+        """
+
+
+DriverFactory = Callable[[ConnectionSettings, Memory], Driver]
+"""What a driver module offers under the name `create`."""

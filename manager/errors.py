@@ -1,0 +1,19 @@
+"""The errors that a program meets; each is a plain sentence and, where something can be done, a hint."""
+
+from __future__ import annotations
+
+
+class TrunklineError(Exception):
+    """Root of them all."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UnknownConnectionError(TrunklineError, LookupError):
+    """A name that no connection has."""
+
+
+class NotConnectedError(TrunklineError):
+    """The connection has no usable session now."""

@@ -1,0 +1,174 @@
+"""What happens, as frozen records. Each is one JSON object; `event` names its kind.
+
+Every event that changes a status carries the whole new status, so that replaying the events from the start
+gives exactly the snapshot (`Replay`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from manager.model import BudgetStatus, Failure, Phase, Status
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
+    """What all events have: a number without gaps, the wall time in seconds since 1970, the health of all."""
+
+    seq: int
+    time: float
+    health: int | None
+
+
+class ConnectionEvent(Event, frozen=True, kw_only=True):
+    """Something about one connection, and its status from then on."""
+
+    status: Status
+
+    @property
+    def connection(self) -> str:
+        """Name of the connection."""
+        return self.status.name
+
+    @property
+    def type(self) -> str:
+        """Type of the connection."""
+        return self.status.type
+
+    @property
+    def phase(self) -> Phase:
+        """Phase of the connection once this had happened."""
+        return self.status.phase
+
+    @property
+    def connected(self) -> bool:
+        """Whether a session is usable."""
+        return self.status.phase.connected
+
+
+class Added(ConnectionEvent, frozen=True, kw_only=True, tag="connection:added"):
+    """A connection is now managed."""
+
+
+class Removed(ConnectionEvent, frozen=True, kw_only=True, tag="connection:removed"):
+    """A connection is no longer managed; the status is its last."""
+
+
+class StateChanged(ConnectionEvent, frozen=True, kw_only=True, tag="connection:stateChanged"):
+    """A connection is in another phase, or in another wait of the same."""
+
+    previous: Phase
+
+
+class ProbeAnswered(ConnectionEvent, frozen=True, kw_only=True, tag="connection:probeAnswered"):
+    """A heartbeat or health check was answered."""
+
+    probe: str
+    """`heartbeat`, `check` or `refresh`."""
+    finding: str = ""
+    """What a health check found."""
+
+
+class ProbeFailed(ConnectionEvent, frozen=True, kw_only=True, tag="connection:probeFailed"):
+    """A heartbeat, health check or refresh failed; `failures` of `status` counts them."""
+
+    probe: str
+    failure: Failure
+
+
+class FactsChanged(ConnectionEvent, frozen=True, kw_only=True, tag="connection:factsChanged"):
+    """The type-specific facts of a connection are new."""
+
+
+class Stable(ConnectionEvent, frozen=True, kw_only=True, tag="connection:stable"):
+    """A session has held for `stable_after` seconds; attempts count from nothing again."""
+
+
+class Recovered(ConnectionEvent, frozen=True, kw_only=True, tag="connection:recovered"):
+    """A connection that was lost is back and stable."""
+
+    downtime: float
+    """Seconds from the loss of the last stable session until this one was up."""
+    attempts: int
+
+
+class MaxAttemptsReached(ConnectionEvent, frozen=True, kw_only=True, tag="connection:maxAttemptsReached"):
+    """The last attempt failed; the connection is parked."""
+
+    attempts: int
+
+
+class LoginWithheld(ConnectionEvent, frozen=True, kw_only=True, tag="connection:loginWithheld"):
+    """A login was not tried: the host's budget of refused logins is used up."""
+
+    host: str
+
+
+class Reported(ConnectionEvent, frozen=True, kw_only=True, tag="connection:reported"):
+    """Something that only this type of connection knows (`incomingCall`)."""
+
+    report: str
+    text: str
+    fields: dict[str, str | int | float | bool | None]
+
+
+class Reconnected(Event, frozen=True, kw_only=True, tag="connection:reconnected"):
+    """Every connection that was up and lost is back and stable."""
+
+    connections: tuple[str, ...]
+    downtime: float
+    """Seconds from the first loss until the last of them was up."""
+
+
+class BudgetChanged(Event, frozen=True, kw_only=True, tag="login:budgetChanged"):
+    """A host's budget of refused logins was drawn on, or is whole again."""
+
+    budget: BudgetStatus
+
+
+class ListenerDetached(Event, frozen=True, kw_only=True, tag="listener:detached"):
+    """A listener raised too often and is no longer called."""
+
+    listener: str
+    errors: int
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="gap"):
+    """Events that a reader missed because the ring no longer holds them; take a new snapshot."""
+
+    missed: int
+
+
+AnyEvent = (
+    Added
+    | Removed
+    | StateChanged
+    | ProbeAnswered
+    | ProbeFailed
+    | FactsChanged
+    | Stable
+    | Recovered
+    | MaxAttemptsReached
+    | LoginWithheld
+    | Reported
+    | Reconnected
+    | BudgetChanged
+    | ListenerDetached
+)
+
+
+def event_name(kind: type[Event]) -> str:
+    """Return the name that events of this kind bear: `connection:stateChanged`."""
+    return str(kind.__struct_config__.tag)
+
+
+def replay(events: Iterable[Event], statuses: dict[str, Status] | None = None) -> dict[str, Status]:
+    """Apply events to the statuses they start from and return the statuses they lead to, by name."""
+    result = dict(statuses or {})
+    for event in events:
+        if isinstance(event, Removed):
+            result.pop(event.connection, None)
+        elif isinstance(event, ConnectionEvent):
+            result[event.connection] = event.status
+    return result

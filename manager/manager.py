@@ -1,0 +1,1 @@
+"""Keeps named connections up and tells the truth about them."""

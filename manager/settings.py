@@ -1,0 +1,125 @@
+"""The settings of a connection. `config.py` makes them of a file; a program may make them itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from manager.endpoint import Endpoint
+from manager.secret import SecretSource
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers by which a connection is kept up. Times in seconds."""
+
+    base_delay: float = 1.0
+    """Wait before attempt 1; doubled for each that follows."""
+    max_delay: float = 30.0
+    max_attempts: int = 15
+    connect_timeout: float = 15.0
+    """Covers name lookup, connect, TLS, handshake and login together."""
+    heartbeat_interval: float = 25.0
+    heartbeat_timeout: float = 10.0
+    suspect_timeout: float = 3.0
+    """Deadline of the heartbeats of a suspect, which follow each other at once."""
+    health_interval: float = 30.0
+    unhealthy_threshold: int = 3
+    """Failures in a row at which a session is given up."""
+    stable_after: float = 30.0
+    """How long a session is up before the attempts count from nothing again."""
+    cooldown: float = 300.0
+    """Between the slow probes of a parked connection; 0 for none."""
+    blocked_retry: float = 1800.0
+    """Between the tries of a blocked connection; 0 for none."""
+    jitter: float = 0.2
+    """Share of a wait that chance may take off."""
+    login_budget: int = 4
+    """Refused logins that a host gets within `login_window`."""
+    login_window: float = 600.0
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server's certificate is checked, and which one is shown to it."""
+
+    ca_file: Path | None = None
+    """PEM file of the authorities to trust instead of the system's."""
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    verify: bool = True
+    server_name: str | None = None
+    """Name to check the certificate against, where it is not the endpoint's host."""
+
+
+class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every type of connection has."""
+
+    type: ClassVar[str]
+    name: str
+    endpoints: tuple[Endpoint, ...]
+    policy: Policy = Policy()
+    tls: Tls = Tls()
+    weight: float = 1.0
+    """Share in the aggregate health."""
+    group: str | None = None
+    """Connections that share a fate; the endpoint's host where it is not set."""
+
+    def secrets(self) -> tuple[SecretSource, ...]:
+        """Return every source of a secret that a login uses."""
+        return ()
+
+
+class AmiSettings(ConnectionSettings, frozen=True, kw_only=True):
+    """A login to Asterisk's manager interface."""
+
+    type: ClassVar[str] = "ami"
+    username: str
+    password: SecretSource
+
+    def secrets(self) -> tuple[SecretSource, ...]:
+        return (self.password,)
+
+
+class SipSettings(ConnectionSettings, frozen=True, kw_only=True):
+    """A registration at a SIP registrar."""
+
+    type: ClassVar[str] = "sip"
+    aor: str
+    """Address of record: `sip:6001@pbx1.example.com`."""
+    username: str
+    password: SecretSource
+    expires: int = 300
+    """Lifetime of the binding that is asked for; the registrar grants what it likes."""
+    invite_answer: int = 486
+    """Status code that an incoming INVITE is refused with."""
+
+    def secrets(self) -> tuple[SecretSource, ...]:
+        return (self.password,)
+
+
+class WebSocketSettings(ConnectionSettings, frozen=True, kw_only=True):
+    """A WebSocket client."""
+
+    type: ClassVar[str] = "websocket"
+    headers: dict[str, str | SecretSource] = {}
+    query: dict[str, str | SecretSource] = {}
+    """Parameters appended to the address; masked wherever it is shown."""
+    subprotocols: tuple[str, ...] = ()
+    on_connect: tuple[str | SecretSource, ...] = ()
+    """Text messages sent after each connect."""
+    heartbeat_message: str | None = None
+    """Text message of a heartbeat, answered by any message; a protocol ping where it is not set."""
+    check_message: str | None = None
+    """Text message of the health check; no check where it is not set."""
+    check_reply: str | None = None
+    """Text that the reply to `check_message` contains."""
+    compression: bool = False
+    proxy: str | None = None
+    """Address of an HTTP or SOCKS proxy; the environment's proxies are not used."""
+    max_message_size: int = 1024 * 1024
+    """Bytes; a larger message ends the session."""
+
+    def secrets(self) -> tuple[SecretSource, ...]:
+        values = [*self.headers.values(), *self.query.values(), *self.on_connect]
+        return tuple(value for value in values if isinstance(value, SecretSource))
