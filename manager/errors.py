@@ -17,3 +17,7 @@ class UnknownConnectionError(TrunklineError, LookupError):
 
 class NotConnectedError(TrunklineError):
     """The connection has no usable session now."""
+
+
+class ManagerGoneError(TrunklineError):
+    """The manager that was spoken to has ended."""

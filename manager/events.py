@@ -122,7 +122,7 @@ class Reconnected(Event, frozen=True, kw_only=True, tag="connection:reconnected"
 
 
 class BudgetChanged(Event, frozen=True, kw_only=True, tag="login:budgetChanged"):
-    """A host's budget of refused logins was drawn on, or is whole again."""
+    """A host's budget of refused logins was drawn on."""
 
     budget: BudgetStatus
 

@@ -1,0 +1,182 @@
+"""A manager in this process, in a thread with a loop of its own.
+
+A terminal that does not read freezes the loop of a screen; heartbeats must not wait for it. So the manager
+runs beside it, and what crosses is frozen: snapshots, events, commands and their outcomes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from manager.client import Command, Pause, Reconnect, Refresh, Resume
+from manager.errors import ManagerGoneError
+from manager.events import Event, Gap
+from manager.model import Outcome, Position, Result, Snapshot
+from manager.settings import ConnectionSettings
+
+if TYPE_CHECKING:
+    from manager.drivers.base import DriverFactory
+    from manager.manager import ConnectionManager
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+STOP_TIMEOUT = 4.0
+"""Seconds that Logoff, un-REGISTER and closing get when the manager is stopped."""
+
+
+class EmbeddedClient:
+    """Runs a manager in a thread and speaks to it from any other loop or thread: a `ManagerClient`."""
+
+    def __init__(
+        self,
+        connections: Iterable[ConnectionSettings],
+        *,
+        store: Path | None = None,
+        drivers: Mapping[str, DriverFactory] | None = None,
+    ) -> None:
+        """Prepare the manager.
+
+        Args:
+            connections: what to keep up.
+            store: file of what is remembered over restarts; in memory where none is given.
+            drivers: factories by connection type, beside those that come with trunkline.
+        """
+        self._connections = tuple(connections)
+        self._store = store
+        self._drivers = drivers
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._manager: ConnectionManager | None = None
+        self._stopping: asyncio.Event | None = None
+        self._error: BaseException | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="manager", daemon=True)
+
+    # --- life -------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread and return at once; calls wait until the manager is ready."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close every connection politely and end the thread; may be called from any thread, and again.
+
+        Returns after 4 s at the latest.
+        """
+        if not self._thread.is_alive():
+            return
+        self._ready.wait(STOP_TIMEOUT)
+        loop, stopping = self._loop, self._stopping
+        if loop is not None and stopping is not None:
+            try:
+                loop.call_soon_threadsafe(stopping.set)
+            except RuntimeError:
+                log.debug("the manager's loop is closed already")
+        self._thread.join(STOP_TIMEOUT)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except Exception as error:
+            log.exception("the manager's thread ended")
+            self._error = error
+        finally:
+            self._ready.set()
+
+    async def _main(self) -> None:
+        # Imported here: the engine and the drivers load while the screen draws its first frame.
+        from manager.manager import ConnectionManager  # noqa: PLC0415
+        from manager.store import Store  # noqa: PLC0415
+
+        stopping = self._stopping = asyncio.Event()
+        async with ConnectionManager(
+            self._connections, store=Store(self._store), drivers=self._drivers
+        ) as manager:
+            self._manager = manager
+            self._loop = asyncio.get_running_loop()
+            self._ready.set()
+            await stopping.wait()
+
+    # --- ManagerClient ----------------------------------------------------------------------------------
+
+    async def snapshot(self) -> Snapshot:
+        """Return every status, the aggregate, and the position in the event stream that they stand for."""
+        return await self._ask(self._snapshot)
+
+    async def events(self, since: Position) -> AsyncIterator[Event | Gap]:
+        """Yield the events after a position, then those to come; a `Gap` where some are no longer held."""
+        position = since
+        while True:
+            batch, position = await self._ask(self._next_events, position)
+            for event in batch:
+                yield event
+
+    async def command(self, command: Command) -> Outcome:
+        """Carry a command out and return when it is done.
+
+        Raises:
+            manager.errors.UnknownConnectionError: no connection has the name.
+        """
+        return await self._ask(self._carry_out, command)
+
+    async def _snapshot(self, manager: ConnectionManager) -> Snapshot:
+        return manager.snapshot()
+
+    async def _next_events(
+        self, manager: ConnectionManager, since: Position
+    ) -> tuple[list[Event | Gap], Position]:
+        await manager.ring.wait(since)
+        return manager.ring.after(since)
+
+    async def _carry_out(self, manager: ConnectionManager, command: Command) -> Outcome:
+        match command:
+            case Reconnect():
+                return await manager.force_reconnection(command.name, override=command.override)
+            case Refresh():
+                return await manager.refresh_status(command.name)
+            case Pause():
+                await manager.pause(command.name)
+                return (_done(manager, command.name, "paused"),)
+            case Resume():
+                manager.resume(command.name)
+                return (_done(manager, command.name, "resumed"),)
+
+    async def _ask(self, question: Callable[..., Coroutine[Any, Any, Answer]], *arguments: object) -> Answer:
+        """Run a coroutine of ours on the manager's loop and await its answer on the caller's."""
+        if not self._ready.is_set():
+            await asyncio.to_thread(self._ready.wait)
+        if self._loop is None or self._manager is None or self._loop.is_closed():
+            raise ManagerGoneError("the manager has ended") from self._error
+        coroutine = question(self._manager, *arguments)
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:
+            coroutine.close()
+            raise ManagerGoneError("the manager has ended") from None
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise ManagerGoneError("the manager has ended") from None
+
+
+def _done(manager: ConnectionManager, name: str, text: str) -> Result:
+    return Result(connection=name, ok=True, text=text, status=manager.get_connection_status(name)[name])

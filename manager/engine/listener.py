@@ -1,0 +1,65 @@
+"""What a session says, passed on to its supervisor while it is the current one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from manager.model import Facts, Failure, Stage
+
+
+class Hearer(Protocol):
+    """The supervisor, as a listener needs it."""
+
+    @property
+    def generation(self) -> int:
+        """Number of the session in use or being opened."""
+
+    def facts_changed(self) -> None:
+        """Facts of the current session are new."""
+
+    def refreshed(self, failure: Failure | None) -> None:
+        """A refresh of the current session ended."""
+
+    def reported(self, report: str, text: str, fields: Facts) -> None:
+        """The current session noticed something."""
+
+    def received(self, message: object) -> None:
+        """The current session received a message."""
+
+
+class GenerationListener:
+    """Hears one session; once another has taken its place, late calls are dropped."""
+
+    def __init__(self, hearer: Hearer) -> None:
+        self._hearer = hearer
+        self._generation = hearer.generation
+        self.stage = Stage.LOOKUP
+        """How far opening has come."""
+
+    @property
+    def _current(self) -> bool:
+        return self._hearer.generation == self._generation
+
+    def reached(self, stage: Stage) -> None:
+        """Note how far opening has come."""
+        self.stage = stage
+
+    def facts_changed(self) -> None:
+        """Pass on that the facts are new."""
+        if self._current:
+            self._hearer.facts_changed()
+
+    def refreshed(self, failure: Failure | None) -> None:
+        """Pass on what became of a refresh."""
+        if self._current:
+            self._hearer.refreshed(failure)
+
+    def reported(self, report: str, text: str, fields: Facts) -> None:
+        """Pass on what this type noticed."""
+        if self._current:
+            self._hearer.reported(report, text, fields)
+
+    def received(self, message: object) -> None:
+        """Pass on a message of the peer."""
+        if self._current:
+            self._hearer.received(message)

@@ -1,0 +1,200 @@
+"""The status of one connection and the events that tell of its changes: the supervisor's pen."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from manager.drivers.base import Session
+from manager.endpoint import Endpoint
+from manager.engine import health
+from manager.engine.clock import Clock
+from manager.engine.group import group_of
+from manager.engine.latency import LatencyWindow
+from manager.engine.policy import Wait
+from manager.engine.trace import frames_of
+from manager.events import (
+    ConnectionEvent,
+    FactsChanged,
+    LoginWithheld,
+    MaxAttemptsReached,
+    ProbeAnswered,
+    ProbeFailed,
+    Recovered,
+    Reported,
+    Stable,
+    StateChanged,
+)
+from manager.model import Facts, FactValue, Failure, Phase, Status
+from manager.settings import ConnectionSettings
+
+log = logging.getLogger(__name__)
+
+
+class Publish(Protocol):
+    """How an event of a connection is made known."""
+
+    def __call__(self, kind: type[ConnectionEvent], status: Status, **fields: object) -> None:
+        """Publish an event of this kind with the connection's new status."""
+
+
+class StatusWriter:
+    """Holds the status of one connection; every change of it goes out with an event."""
+
+    def __init__(
+        self, settings: ConnectionSettings, endpoint: Endpoint, clock: Clock, publish: Publish
+    ) -> None:
+        self._settings = settings
+        self._policy = settings.policy
+        self._clock = clock
+        self._publish = publish
+        self._latencies = LatencyWindow()
+        self._up_at: float | None = None
+        """Monotonic time at which the last session came up; None where there was none yet."""
+        self._closed_at: float | None = None
+        """Monotonic time at which it was closed to be opened anew."""
+        self._lost_at: float | None = None
+        """Monotonic time of the first loss since the last stable session."""
+        self.status = self._scored(
+            Status(
+                name=settings.name,
+                type=settings.type,
+                group=group_of(settings, endpoint),
+                phase=Phase.STOPPED,
+                since=clock.wall(),
+                weight=settings.weight,
+                endpoint=endpoint.label,
+                max_attempts=self._policy.max_attempts,
+                threshold=self._policy.unhealthy_threshold,
+            )
+        )
+
+    def connecting(self, endpoint: Endpoint, *, generation: int, attempt: int) -> None:
+        """An attempt begins."""
+        if self.status.phase.connected:
+            self._closed_at = self._clock.monotonic()
+        self._enter(
+            Phase.CONNECTING,
+            group=group_of(self._settings, endpoint),
+            endpoint=endpoint.label,
+            generation=generation,
+            attempt=attempt,
+            **_NO_SESSION,
+        )
+
+    def up(self, session: Session) -> None:
+        """The session is usable."""
+        self._up_at = self._clock.monotonic()
+        self._closed_at = None
+        self._enter(Phase.UP, up_since=self._clock.wall(), facts=_facts_of(session), failures=0)
+
+    def waiting(self, wait: Wait, deadline: float | None, failure: Failure) -> None:
+        """A wait begins; `deadline` is None where only a wake-up ends it."""
+        now = self._clock.monotonic()
+        if self._up_at is not None and self._lost_at is None:
+            self._lost_at = now if self._closed_at is None else self._closed_at
+        first_park = wait.phase is Phase.PARKED and self.status.attempt == self._policy.max_attempts
+        shift = self._clock.wall() - now
+        changes = {
+            "failure": failure,
+            "attempt": wait.attempt,
+            "drops": self.status.drops + self.status.phase.connected,
+            "down_since": None if self._lost_at is None else self._lost_at + shift,
+            "wait": wait.seconds if deadline is not None else 0.0,
+            "deadline": deadline,
+            "next_attempt": None if deadline is None else deadline + shift,
+        }
+        self._enter(wait.phase, **_NO_SESSION | changes)
+        if first_park:
+            self._tell(MaxAttemptsReached, {}, attempts=self._policy.max_attempts)
+
+    def withheld(self, host: str) -> None:
+        """A login was not tried because the budget of `host` is used up."""
+        self._tell(LoginWithheld, {}, host=host)
+
+    def rest(self, phase: Phase, failure: Failure | None = None) -> None:
+        """The connection is stopped or paused."""
+        self._up_at = self._closed_at = self._lost_at = None
+        self._enter(phase, attempt=0, failure=failure, down_since=None, **_NO_SESSION)
+
+    def heartbeat_answered(self, session: Session, latency: float, failures: int) -> None:
+        """A heartbeat came back after `latency` seconds."""
+        usual = self._latencies.usual
+        self._latencies.add(self._clock.monotonic(), latency)
+        seen: dict[str, object] = {"latency": latency, "usual_latency": usual, "facts": _facts_of(session)}
+        self._answered("heartbeat", failures, seen)
+
+    def check_answered(self, session: Session, finding: str, failures: int) -> None:
+        """A health check was answered."""
+        self._answered("check", failures, {"facts": _facts_of(session)}, finding)
+
+    def refresh_answered(self, session: Session, failures: int) -> None:
+        """A refresh was answered."""
+        self._answered("refresh", failures, {"facts": _facts_of(session)})
+
+    def probe_failed(self, probe: str, failure: Failure, failures: int) -> None:
+        """A heartbeat, check or refresh failed."""
+        self._tell(ProbeFailed, {"failure": failure, "failures": failures}, probe=probe, failure=failure)
+        if self.status.phase is Phase.UP:
+            self._enter(Phase.SUSPECT)
+
+    def stable(self) -> None:
+        """The session has held long enough."""
+        attempts = self.status.attempt
+        lost_at, self._lost_at = self._lost_at, None
+        self._tell(Stable, {"stable": True, "attempt": 0, "failure": None, "down_since": None})
+        if lost_at is not None and self._up_at is not None:
+            self._tell(Recovered, {}, downtime=self._up_at - lost_at, attempts=attempts)
+
+    def facts_changed(self, session: Session) -> None:
+        """The session's facts are new."""
+        facts = _facts_of(session)
+        if facts != self.status.facts:
+            self._tell(FactsChanged, {"facts": facts})
+
+    def reported(self, report: str, text: str, fields: Facts) -> None:
+        """The session noticed something that only its type knows."""
+        self._tell(Reported, {}, report=report, text=text, fields=dict(fields))
+
+    def _answered(self, probe: str, failures: int, seen: dict[str, object], finding: str = "") -> None:
+        well = {} if failures else {"failure": None if self.status.stable else self.status.failure}
+        self._tell(ProbeAnswered, {**seen, **well, "failures": failures}, probe=probe, finding=finding)
+        if self.status.phase is Phase.SUSPECT and not failures:
+            self._enter(Phase.UP)
+
+    def _enter(self, phase: Phase, **changes: object) -> None:
+        previous = self.status.phase
+        since = self.status.since if phase is previous else self._clock.wall()
+        self._tell(StateChanged, {"phase": phase, "since": since, **changes}, previous=previous)
+
+    def _tell(self, kind: type[ConnectionEvent], changes: dict[str, object], **fields: object) -> None:
+        self.status = self._scored(replace(self.status, **changes))
+        self._publish(kind, self.status, **fields)
+
+    def _scored(self, status: Status) -> Status:
+        costs = health.costs(status, self._policy)
+        return replace(status, costs=costs, score=health.score(costs))
+
+
+_NO_SESSION: dict[str, object] = {
+    "wait": 0.0,
+    "deadline": None,
+    "next_attempt": None,
+    "failures": 0,
+    "latency": None,
+    "usual_latency": None,
+    "stable": False,
+    "up_since": None,
+    "facts": {},
+}
+"""What is true of a connection without a usable session."""
+
+
+def _facts_of(session: Session) -> dict[str, FactValue]:
+    try:
+        return dict(session.facts)
+    except Exception as error:  # noqa: BLE001 - a driver's mistake costs its facts, not the connection
+        log.error("the facts of a driver raised %s", frames_of(error))
+        return {}
