@@ -41,6 +41,11 @@ class Endpoint:
     label: str
     url: Secret
 
+    @property
+    def bears_secret(self) -> bool:
+        """Whether the address itself holds a password, key or token."""
+        return MASK in self.label
+
     def __str__(self) -> str:
         return self.label
 

@@ -115,11 +115,12 @@ class WebSocketSettings(ConnectionSettings, frozen=True, kw_only=True):
     check_reply: str | None = None
     """Text that the reply to `check_message` contains."""
     compression: bool = False
-    proxy: str | None = None
+    proxy: str | SecretSource | None = None
     """Address of an HTTP or SOCKS proxy; the environment's proxies are not used."""
     max_message_size: int = 1024 * 1024
     """Bytes; a larger message ends the session."""
 
     def secrets(self) -> tuple[SecretSource, ...]:
-        values = [*self.headers.values(), *self.query.values(), *self.on_connect]
+        values = [*self.headers.values(), *self.query.values(), *self.on_connect, self.proxy]
+        values += [SecretSource(plain=endpoint.url) for endpoint in self.endpoints if endpoint.bears_secret]
         return tuple(value for value in values if isinstance(value, SecretSource))
