@@ -1,0 +1,188 @@
+"""Opens WebSocket sessions: one try, one connection, no redirect, no proxy that was not asked for."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
+
+from manager.drivers.base import DriverError, Memory, SessionListener
+from manager.drivers.dial import dial
+from manager.drivers.failures import failure_of
+from manager.drivers.tls import client_context
+from manager.drivers.websocket.endings import no_common_subprotocol, refused
+from manager.drivers.websocket.handshake import Handshake, prepare
+from manager.drivers.websocket.session import CLOSE_TIMEOUT, Connection, WebSocketSession
+from manager.endpoint import Endpoint
+from manager.errors import NotConnectedError
+from manager.model import Stage
+from manager.secret import SecretUnavailableError
+from manager.settings import WebSocketSettings
+
+_ARI_PATH = "/ari/events"
+
+_SILENT = logging.Logger("websockets", logging.CRITICAL + 1)  # noqa: LOG001 - outside of the tree on purpose
+"""The library's logger. At DEBUG it would write the address with its query, every header and every message:
+all that may hold a secret. This one belongs to no tree, so no configuration of logging makes it speak; what
+went wrong is told by the failures that the session raises."""
+
+
+class _Opening(connect):
+    """One opening of the library's client that says when it sends the request, and follows no redirect."""
+
+    stage: Stage
+    about_to_ask: Stage
+    listener: SessionListener
+
+    async def open_tcp_connection(self) -> ClientConnection:
+        """Connect and finish TLS; the request goes out right after this."""
+        connection = await super().open_tcp_connection()
+        self.stage = self.about_to_ask
+        self.listener.reached(self.stage)
+        return connection
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """Let a redirect be the refusal it is: credentials go to the configured address only."""
+        return exc
+
+
+class WebSocketDriver:
+    """Opens sessions of one WebSocket connection."""
+
+    def __init__(self, settings: WebSocketSettings, memory: Memory) -> None:
+        self._settings = settings
+        self._memory = memory
+
+    async def open(self, endpoint: Endpoint, listener: SessionListener) -> WebSocketSession:
+        """Open a session: connected, upgraded, the first messages sent.
+
+        Raises:
+            DriverError: it could not be opened.
+        """
+        handshake = await self._prepare(endpoint, listener)
+        asking = Stage.LOGIN if handshake.proves_identity else Stage.HANDSHAKE
+        connection = await self._connect(endpoint, handshake, asking, listener)
+        session = WebSocketSession(connection, self._settings, handshake, listener, ari=_is_ari(endpoint))
+        try:
+            self._check_subprotocol(connection, endpoint)
+            await self._greet(session, handshake, listener)
+        except BaseException:
+            await session.close(graceful=False)
+            raise
+        self._memory[_key(endpoint)] = "yes"
+        return session
+
+    async def _prepare(self, endpoint: Endpoint, listener: SessionListener) -> Handshake:
+        listener.reached(Stage.SECRET)
+        try:
+            return await prepare(self._settings, endpoint)
+        except SecretUnavailableError as error:
+            failure = failure_of(error, Stage.SECRET)
+        raise DriverError(failure)
+
+    async def _connect(
+        self, endpoint: Endpoint, handshake: Handshake, asking: Stage, listener: SessionListener
+    ) -> Connection:
+        tls = self._tls(endpoint)
+        sock = None if handshake.proxy else await self._dial(endpoint, listener)
+        if sock is None:
+            listener.reached(Stage.CONNECT)
+        elif tls:
+            listener.reached(Stage.TLS)
+        stage = Stage.TLS if sock and tls else Stage.CONNECT
+        opening: _Opening | None = None
+        try:
+            opening = self._opening(handshake, sock, tls)
+            opening.stage, opening.about_to_ask, opening.listener = stage, asking, listener
+            connection = await opening
+        except (OSError, WebSocketException, ImportError, ValueError) as error:
+            failure = refused(
+                error,
+                opening.stage if opening else stage,
+                known=self._is_known(endpoint),
+                quote=handshake.quoted,
+                now=time.time(),
+            )
+        except BaseException:
+            _close(sock)
+            raise
+        else:
+            assert isinstance(connection, Connection)  # noqa: S101 - made by `create_connection`
+            return connection
+        _close(sock)
+        # Raised here, outside of `except`: the library's exceptions hold the address and must not be kept.
+        raise DriverError(failure)
+
+    def _opening(self, handshake: Handshake, sock: socket.socket | None, tls: dict[str, Any]) -> _Opening:
+        settings = self._settings
+        where = tls if sock is None else {"sock": sock, **tls}
+        return _Opening(
+            handshake.url.reveal(),
+            additional_headers=[(name, value.reveal()) for name, value in handshake.headers],
+            user_agent_header="trunkline",
+            subprotocols=[Subprotocol(name) for name in settings.subprotocols] or None,
+            compression="deflate" if settings.compression else None,
+            proxy=handshake.proxy.reveal() if handshake.proxy else None,
+            open_timeout=None,
+            ping_interval=None,
+            close_timeout=CLOSE_TIMEOUT,
+            max_size=settings.max_message_size,
+            logger=_SILENT,
+            create_connection=Connection,
+            **where,
+        )
+
+    def _tls(self, endpoint: Endpoint) -> dict[str, Any]:
+        if endpoint.scheme != "wss":
+            return {}
+        name = self._settings.tls.server_name or endpoint.host
+        return {"ssl": client_context(self._settings.tls), "server_hostname": name}
+
+    async def _dial(self, endpoint: Endpoint, listener: SessionListener) -> socket.socket:
+        assert endpoint.port is not None  # noqa: S101 - parse_endpoint gives every ws address one
+        try:
+            return await dial(endpoint.host, endpoint.port, listener)
+        except (OSError, UnicodeError) as error:
+            failure = failure_of(error, Stage.CONNECT)
+        raise DriverError(failure)
+
+    def _check_subprotocol(self, connection: Connection, endpoint: Endpoint) -> None:
+        if self._settings.subprotocols and connection.subprotocol is None:
+            raise DriverError(no_common_subprotocol(Stage.HANDSHAKE, known=self._is_known(endpoint)))
+
+    async def _greet(
+        self, session: WebSocketSession, handshake: Handshake, listener: SessionListener
+    ) -> None:
+        if handshake.messages_prove_identity and not handshake.proves_identity:
+            listener.reached(Stage.LOGIN)
+        try:
+            for message in handshake.first_messages:
+                await session.send(message.reveal())
+        except NotConnectedError:
+            failure = await session.ended()
+        else:
+            return
+        raise DriverError(failure)
+
+    def _is_known(self, endpoint: Endpoint) -> bool:
+        return _key(endpoint) in self._memory
+
+
+def _key(endpoint: Endpoint) -> str:
+    return f"opened {endpoint.label}"
+
+
+def _is_ari(endpoint: Endpoint) -> bool:
+    return urlsplit(endpoint.url.reveal()).path.rstrip("/").endswith(_ARI_PATH)
+
+
+def _close(sock: socket.socket | None) -> None:
+    """Close a socket whether or not the library took it over; it has let go of it by now."""
+    if sock is not None:
+        sock.close()
