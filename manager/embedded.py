@@ -57,6 +57,8 @@ class EmbeddedClient:
         self._stopping: asyncio.Event | None = None
         self._error: BaseException | None = None
         self._ready = threading.Event()
+        self._door = threading.Lock()
+        """Held to hand something to the manager's loop, and to close it for good (`_manager` is None then)."""
         self._thread = threading.Thread(target=self._run, name="manager", daemon=True)
 
     # --- life -------------------------------------------------------------------------------------------
@@ -112,6 +114,10 @@ class EmbeddedClient:
             self._loop = asyncio.get_running_loop()
             self._ready.set()
             await stopping.wait()
+            with self._door:
+                self._manager = None
+            # What was handed over just before begins now, so that it is cancelled and its caller let go.
+            await asyncio.sleep(0)
 
     # --- ManagerClient ----------------------------------------------------------------------------------
 
@@ -161,14 +167,10 @@ class EmbeddedClient:
         """Run a coroutine of ours on the manager's loop and await its answer on the caller's."""
         if not self._ready.is_set():
             await asyncio.to_thread(self._ready.wait)
-        if self._loop is None or self._manager is None or self._loop.is_closed():
-            raise ManagerGoneError("the manager has ended") from self._error
-        coroutine = question(self._manager, *arguments)
-        try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError:
-            coroutine.close()
-            raise ManagerGoneError("the manager has ended") from None
+        with self._door:
+            if self._loop is None or self._manager is None:
+                raise ManagerGoneError("the manager has ended") from self._error
+            future = asyncio.run_coroutine_threadsafe(question(self._manager, *arguments), self._loop)
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:

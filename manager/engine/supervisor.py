@@ -75,6 +75,8 @@ class Supervisor:
         """Whether the next login goes past the budget."""
         self._accepted: set[tuple[str, object]] = set()
         """Host and version of the credentials that were accepted and not refused since."""
+        self._refusal: Failure | None = None
+        """The last refusal of our credentials, until they are accepted."""
         self._refusals = 0
         self._refused_version: object = None
         self.generation = 0
@@ -224,7 +226,7 @@ class Supervisor:
         except LifeOver as over:
             graceful = over.failure is None
             if over.failure is not None and over.failure.kind is FailureClass.CREDENTIALS:
-                self._note_refusal(endpoint.host, version, None)
+                self._note_refusal(over.failure, endpoint.host, version, None)
             raise
         except Exception as error:  # noqa: BLE001 - a mistake of ours or a driver's costs the session, no more
             graceful = False
@@ -252,7 +254,7 @@ class Supervisor:
                 return await self._open_in_time(endpoint, slot)
         except LoginWithheldError as error:
             self._writer.withheld(error.host)
-            raise LifeOver(self._withheld(error.host), withheld=error.seconds) from None
+            raise self._withheld(error) from None
 
     async def _open_in_time(self, endpoint: Endpoint, slot: Slot | None) -> Session:
         listener = GenerationListener(self)
@@ -269,10 +271,10 @@ class Supervisor:
             failure = failure_of(error, listener.stage)
         else:
             self._accepted.add((endpoint.host, version))
-            self._refusals = 0
+            self._refusal, self._refusals = None, 0
             return session
         if failure.kind is FailureClass.CREDENTIALS:
-            self._note_refusal(endpoint.host, version, slot)
+            self._note_refusal(failure, endpoint.host, version, slot)
         raise LifeOver(failure)
 
     def _arrive(self) -> None:
@@ -289,7 +291,8 @@ class Supervisor:
         accepted = (host, self._secret_version()) in self._accepted
         return self._budget.needs_slot(host, self._policy, accepted_before=accepted)
 
-    def _note_refusal(self, host: str, version: object, slot: Slot | None) -> None:
+    def _note_refusal(self, failure: Failure, host: str, version: object, slot: Slot | None) -> None:
+        self._refusal = failure
         self._accepted.discard((host, version))
         self._refusals = self._refusals + 1 if version == self._refused_version else 1
         self._refused_version = version
@@ -298,17 +301,22 @@ class Supervisor:
         else:
             slot.refused()
 
-    def _withheld(self, host: str) -> Failure:
-        """Return why no login is tried: the refusal that this connection met itself, or that of others."""
-        last = self._failure
-        if last is not None and last.kind is FailureClass.CREDENTIALS:
-            return last
-        return Failure(
+    def _withheld(self, error: LoginWithheldError) -> LifeOver:
+        """Describe a login that was not tried.
+
+        Who was refused itself waits as long as any blocked connection, and leaves the next free slot to those
+        whose credentials may be good.
+        """
+        if self._refusal is not None:
+            patience = self._policy.blocked_retry or math.inf
+            return LifeOver(self._refusal, withheld=max(error.seconds, patience))
+        failure = Failure(
             kind=FailureClass.CREDENTIALS,
             stage=Stage.LOGIN,
-            reason=f"{host} refused {self._policy.login_budget} logins lately",
+            reason=f"{error.host} refused {self._policy.login_budget} logins lately",
             hint="mend the credentials that it refuses; more tries could get us banned",
         )
+        return LifeOver(failure, withheld=error.seconds)
 
     def _secret_version(self) -> object:
         return tuple(source.version() for source in self.settings.secrets())

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from manager.client import Pause, Reconnect, Refresh, Resume
+from manager.embedded import EmbeddedClient
+from manager.endpoint import parse_endpoint
+from manager.errors import ManagerGoneError, UnknownConnectionError
+from manager.events import ConnectionEvent, replay
+from manager.model import Phase
+from tests.engine.fakes import REFUSED, FakeServer, FakeSettings
+
+
+def settings(name: str = "one") -> FakeSettings:
+    return FakeSettings(name=name, endpoints=(parse_endpoint("ami://pbx1"),))
+
+
+async def reach(client: EmbeddedClient, phase: Phase, name: str = "one") -> None:
+    async with asyncio.timeout(10):
+        snapshot = await client.snapshot()
+        if any(status.name == name and status.phase is phase for status in snapshot.statuses):
+            return
+        async for event in client.events(snapshot.position):
+            if isinstance(event, ConnectionEvent) and event.connection == name and event.phase is phase:
+                return
+
+
+async def test_snapshot_events_and_commands_cross_from_one_loop_to_another():
+    server = FakeServer()
+    with EmbeddedClient([settings()], drivers={"fake": server.create}) as client:
+        await reach(client, Phase.UP)
+        (result,) = await client.command(Refresh(name="one"))
+        assert result.ok
+        (result,) = await client.command(Reconnect(name="one"))
+        assert result.ok
+        (result,) = await client.command(Pause(name="one"))
+        assert result.status.phase is Phase.PAUSED
+        await client.command(Resume(name="one"))
+        await reach(client, Phase.UP)
+
+
+async def test_the_events_from_the_start_lead_to_the_snapshot():
+    server = FakeServer()
+    with EmbeddedClient([settings(str(n)) for n in range(20)], drivers={"fake": server.create}) as client:
+        start = (await client.snapshot()).position
+        del start
+        await reach(client, Phase.UP, "19")
+        snapshot = await client.snapshot()
+        seen = []
+        async with asyncio.timeout(10):
+            async for event in client.events(type(snapshot.position)(snapshot.position.epoch, 0)):
+                seen.append(event)
+                if event.seq == snapshot.position.seq:
+                    break
+        assert replay(seen) == {status.name: status for status in snapshot.statuses}
+
+
+async def test_an_unknown_name_is_the_same_error_on_this_side():
+    with EmbeddedClient([], drivers={}) as client, pytest.raises(UnknownConnectionError):
+        await client.command(Reconnect(name="nobody"))
+
+
+async def test_stopping_closes_the_sessions_and_ends_the_thread_from_any_thread():
+    server = FakeServer()
+    client = EmbeddedClient([settings()], drivers={"fake": server.create})
+    client.start()
+    await reach(client, Phase.UP)
+    stopper = threading.Thread(target=client.stop)
+    stopper.start()
+    await asyncio.to_thread(stopper.join, 10)
+    client.stop()
+    assert server.sessions[0].closed == [True]
+    assert not any(thread.name == "manager" for thread in threading.enumerate())
+
+
+async def test_who_asks_after_the_end_is_told_so_and_who_waits_is_let_go():
+    server = FakeServer()
+    server.open = REFUSED
+    client = EmbeddedClient([settings()], drivers={"fake": server.create})
+    client.start()
+    snapshot = await client.snapshot()
+
+    async def follow() -> None:
+        async for _ in client.events(snapshot.position):
+            pass
+
+    follower = asyncio.create_task(follow())
+    await asyncio.sleep(0.05)
+    await asyncio.to_thread(client.stop)
+    with pytest.raises(ManagerGoneError):
+        async with asyncio.timeout(10):
+            await follower
+    with pytest.raises(ManagerGoneError):
+        await client.snapshot()
+
+
+async def test_a_frozen_caller_delays_no_heartbeat():
+    server = FakeServer()
+    one = FakeSettings(
+        name="one",
+        endpoints=(parse_endpoint("ami://pbx1"),),
+        policy=settings().policy.__class__(heartbeat_interval=0.02),
+    )
+    with EmbeddedClient([one], drivers={"fake": server.create}) as client:
+        await reach(client, Phase.UP)
+        frozen = threading.Event()
+        frozen.wait(0.5)  # blocks this loop, as a terminal that does not read does
+        assert server.sessions[0].heartbeats >= 5
+
+
+async def test_a_manager_that_cannot_start_says_so():
+    unknown = FakeSettings(name="one", endpoints=(parse_endpoint("ami://pbx1"),))
+    client = EmbeddedClient([unknown], drivers={})
+    client.start()
+    with pytest.raises(ManagerGoneError):
+        await client.snapshot()
+    client.stop()
