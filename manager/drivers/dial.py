@@ -1,0 +1,100 @@
+"""A TCP connection to a host, whichever of its addresses answers first."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter, deque
+
+from manager.drivers.base import SessionListener
+from manager.model import Stage
+
+ATTEMPT_DELAY = 0.25
+"""Seconds that an address is ahead of the next (RFC 8305 §5)."""
+
+_Address = tuple[int, tuple[object, ...]]
+"""Family, and what `connect` takes."""
+
+
+async def dial(host: str, port: int, listener: SessionListener) -> socket.socket:
+    """Look a host up and return a connected, non-blocking socket; it belongs to the caller.
+
+    Raises:
+        OSError: the name is unknown, or none of its addresses takes the connection.
+    """
+    listener.reached(Stage.LOOKUP)
+    addresses = await _look_up(host, port)
+    listener.reached(Stage.CONNECT)
+    return await _first_to_answer(deque(addresses))
+
+
+async def _look_up(host: str, port: int) -> list[_Address]:
+    try:
+        # An address needs no resolver, and so no thread that may stand in line behind a slow lookup.
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        loop = asyncio.get_running_loop()
+        found = list(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    places: Counter[int] = Counter()
+    ranked = []
+    for family, _, _, _, address in found:
+        ranked.append((places[family], (int(family), address)))
+        places[family] += 1
+    return [address for _, address in sorted(ranked, key=lambda entry: entry[0])]
+
+
+async def _first_to_answer(addresses: deque[_Address]) -> socket.socket:
+    """Start an address every `ATTEMPT_DELAY`, or as soon as one fails; the first to answer wins."""
+    running: set[asyncio.Task[socket.socket]] = set()
+    errors: list[OSError] = []
+    winner: socket.socket | None = None
+    try:
+        while winner is None and (running or addresses):
+            if addresses:
+                running.add(asyncio.create_task(_connect(*addresses.popleft())))
+            done, _ = await asyncio.wait(
+                running, timeout=ATTEMPT_DELAY if addresses else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                try:
+                    winner = winner or task.result()
+                except OSError as error:
+                    errors.append(error)
+                    running.discard(task)
+    except BaseException:
+        await _give_up(running, None)
+        raise
+    if winner is None:
+        raise _most_telling(errors)
+    await _give_up(running, winner)
+    return winner
+
+
+async def _connect(family: int, address: tuple[object, ...]) -> socket.socket:
+    connecting = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connecting.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connecting, address)
+    except BaseException:
+        connecting.close()
+        raise
+    return connecting
+
+
+async def _give_up(running: set[asyncio.Task[socket.socket]], winner: socket.socket | None) -> None:
+    """End every connection but the winner; the winner too if this is cancelled."""
+    for task in running:
+        if task.done() and task.exception() is None and task.result() is not winner:
+            task.result().close()
+        task.cancel()
+    try:
+        await asyncio.gather(*running, return_exceptions=True)
+    except asyncio.CancelledError:
+        if winner is not None:
+            winner.close()
+        raise
+
+
+def _most_telling(errors: list[OSError]) -> OSError:
+    """Prefer a refusal, which a host sent, to what was only missing (no route, no IPv6)."""
+    return next((error for error in errors if isinstance(error, ConnectionRefusedError)), errors[0])
