@@ -1,0 +1,62 @@
+"""Opens sessions at a manager interface."""
+
+from __future__ import annotations
+
+from manager.drivers.ami.login import check_credentials, log_in
+from manager.drivers.ami.session import AmiSession
+from manager.drivers.base import DriverError, SessionListener
+from manager.drivers.dial import dial
+from manager.drivers.failures import failure_of
+from manager.drivers.tls import client_context
+from manager.endpoint import Endpoint
+from manager.model import Stage
+from manager.secret import Secret, SecretUnavailableError
+from manager.settings import AmiSettings
+
+DEFAULT_PORT = 5038
+
+
+class AmiDriver:
+    """Logs in to Asterisk's manager interface."""
+
+    def __init__(self, settings: AmiSettings) -> None:
+        self._settings = settings
+
+    async def open(self, endpoint: Endpoint, listener: SessionListener) -> AmiSession:
+        """Open a session: connected, logged in, and booted as far as its user can see.
+
+        Raises:
+            DriverError: it could not be opened.
+        """
+        secret = await self._read_secret(listener)
+        session = AmiSession(listener)
+        try:
+            await self._connect(session, endpoint, listener)
+            await log_in(session, self._settings.username, secret, listener)
+            await session.settle()
+        except BaseException:
+            await session.close(graceful=False)
+            raise
+        return session
+
+    async def _read_secret(self, listener: SessionListener) -> Secret:
+        listener.reached(Stage.SECRET)
+        try:
+            secret = await self._settings.password.read()
+        except SecretUnavailableError as error:
+            raise DriverError(failure_of(error, Stage.SECRET)) from error
+        check_credentials(self._settings.username, secret)
+        return secret
+
+    async def _connect(self, session: AmiSession, endpoint: Endpoint, listener: SessionListener) -> None:
+        tls = client_context(self._settings.tls) if endpoint.scheme == "amis" else None
+        server_name = (self._settings.tls.server_name or endpoint.host) if tls else None
+        stage = Stage.CONNECT
+        try:
+            stream = await dial(endpoint.host, endpoint.port or DEFAULT_PORT, listener)
+            if tls:
+                stage = Stage.TLS
+                listener.reached(stage)
+            await session.connection.attach(stream, tls, server_name)
+        except (OSError, ValueError) as error:
+            raise DriverError(failure_of(error, stage)) from error
