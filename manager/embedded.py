@@ -23,6 +23,7 @@ from manager.settings import ConnectionSettings
 if TYPE_CHECKING:
     from manager.drivers.base import DriverFactory
     from manager.manager import ConnectionManager
+    from manager.ring import EventRing
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +55,12 @@ class EmbeddedClient:
         self._drivers = drivers
         self._loop: asyncio.AbstractEventLoop | None = None
         self._manager: ConnectionManager | None = None
+        self._ring: EventRing | None = None
         self._stopping: asyncio.Event | None = None
         self._error: BaseException | None = None
         self._ready = threading.Event()
         self._door = threading.Lock()
-        """Held to hand something to the manager's loop, and to close it for good (`_manager` is None then)."""
+        """Held to hand something over to the loop, and to end that for good (`_manager` is None then)."""
         self._thread = threading.Thread(target=self._run, name="manager", daemon=True)
 
     # --- life -------------------------------------------------------------------------------------------
@@ -111,6 +113,7 @@ class EmbeddedClient:
             self._connections, store=Store(self._store), drivers=self._drivers
         ) as manager:
             self._manager = manager
+            self._ring = manager.ring
             self._loop = asyncio.get_running_loop()
             self._ready.set()
             await stopping.wait()
@@ -129,9 +132,19 @@ class EmbeddedClient:
         """Yield the events after a position, then those to come; a `Gap` where some are no longer held."""
         position = since
         while True:
-            batch, position = await self._ask(self._next_events, position)
+            batch, position = await self.next_events(position)
             for event in batch:
                 yield event
+
+    async def next_events(self, since: Position) -> tuple[list[Event | Gap], Position]:
+        """Return the events after a position, as soon as there are any, and the position they lead to."""
+        return await self._ask(self._next_events, since)
+
+    def remaining(self, since: Position) -> list[Event | Gap]:
+        """Return the events after a position once the manager has been stopped."""
+        if self._ring is None or self._thread.is_alive():
+            return []
+        return self._ring.after(since, limit=self._ring.last)[0]
 
     async def command(self, command: Command) -> Outcome:
         """Carry a command out and return when it is done.

@@ -1,0 +1,162 @@
+"""The command line: `trunkline`, `trunkline watch`, `trunkline check`, `trunkline demo`.
+
+Exit codes: 0 all went well; 1 the manager ended by itself, or a terminal is missing; 2 the command line or
+the settings are wrong; 3 another trunkline holds this configuration.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+import platformdirs
+
+from manager.embedded import EmbeddedClient
+from manager.errors import TrunklineError
+from manager.lock import InstanceLock, key_of
+from tui.sanitise import clean
+
+if TYPE_CHECKING:
+    from manager.config import Configuration
+
+FAILED, BAD_SETTINGS, HELD = 1, 2, 3
+
+_config_option = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Settings; by default trunkline/config.toml in the user's configuration folder.",
+)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@_config_option
+@click.option("--theme", metavar="NAME", help="Theme of the dashboard.")
+@click.option("--ascii", "ascii_glyphs", is_flag=True, default=None, help="Draw with ASCII characters only.")
+@click.version_option(version("trunkline"), prog_name="trunkline")
+@click.pass_context
+def main(context: click.Context, path: Path | None, theme: str | None, ascii_glyphs: bool | None) -> None:
+    """Keep SIP registrations, WebSockets and Asterisk AMI logins up, and show them.
+
+    Without a command, opens the dashboard on the connections of the settings.
+    """
+    context.obj = path
+    if context.invoked_subcommand is None:
+        _dashboard(_load(path), theme, ascii_glyphs)
+
+
+@main.command()
+@_config_option
+@click.option(
+    "--for", "seconds", type=click.FloatRange(min=0.0), metavar="SECONDS", help="Stop after this time."
+)
+@click.pass_context
+def watch(context: click.Context, path: Path | None, seconds: float | None) -> None:
+    """Run without a screen; print each event as one JSON object a line."""
+    from tui.watch import watch as run  # noqa: PLC0415 - a command imports only what it needs
+
+    configuration = _load(path or context.obj)
+    logging.basicConfig(
+        level=logging.WARNING, format="trunkline: %(levelname)s: %(message)s", stream=sys.stderr
+    )
+    with _told(HELD), InstanceLock(configuration.path):
+        sys.exit(run(_client(configuration), seconds))
+
+
+@main.command()
+@_config_option
+@click.pass_context
+def check(context: click.Context, path: Path | None) -> None:
+    """Check the settings and say what they mean."""
+    configuration = _load(path or context.obj)
+    for connection in configuration.connections:
+        places = ", ".join(endpoint.label for endpoint in connection.endpoints)
+        click.echo(_printable(f"{connection.name}: {connection.type} at {places}"))
+    click.echo(_printable(f"{configuration.path}: {len(configuration.connections)} connections, no mistakes"))
+
+
+@main.command()
+@click.option("--seed", type=int, metavar="N", help="Repeat the story of this number.")
+@click.option("--theme", metavar="NAME", help="Theme of the dashboard.")
+def demo(seed: int | None, theme: str | None) -> None:
+    """Show the dashboard on small servers of its own that fail and recover."""
+    _need_terminal()
+    from tui.demo import run_demo  # noqa: PLC0415 - a command imports only what it needs
+
+    _log_to_file()
+    sys.exit(run_demo(seed, theme=theme))
+
+
+def _dashboard(configuration: Configuration, theme: str | None, ascii_glyphs: bool | None) -> NoReturn:
+    _need_terminal()
+    from tui.app import TrunklineApp  # noqa: PLC0415 - a command imports only what it needs
+    from tui.run import run_app  # noqa: PLC0415
+
+    _log_to_file()
+    with _told(HELD), InstanceLock(configuration.path):
+        client = _client(configuration)
+        app = TrunklineApp(client, title=configuration.path.stem, theme=theme, ascii_glyphs=ascii_glyphs)
+        sys.exit(run_app(app, client))
+
+
+def _load(path: Path | None) -> Configuration:
+    from manager.config import default_path, load  # noqa: PLC0415
+
+    with _told(BAD_SETTINGS):
+        return load(path or default_path())
+
+
+def _client(configuration: Configuration) -> EmbeddedClient:
+    state = platformdirs.user_state_path("trunkline") / f"{key_of(configuration.path)}.json"
+    return EmbeddedClient(configuration.connections, store=state)
+
+
+@contextmanager
+def _told(code: int) -> Iterator[None]:
+    """Tell an error of ours in plain words on stderr and end with its exit code."""
+    try:
+        yield
+    except TrunklineError as error:
+        click.echo(_printable(f"trunkline: {error}"), err=True)
+        if error.hint:
+            click.echo(_printable(f"  {error.hint}"), err=True)
+        sys.exit(code)
+
+
+def _need_terminal() -> None:
+    """Refuse a terminal that cannot be drawn on, before anything is drawn."""
+    kind = os.environ.get("TERM", "")
+    if not sys.stdout.isatty() or not sys.stdin.isatty():
+        why = "stdin and stdout are not a terminal"
+    elif kind in ("", "dumb", "unknown"):
+        why = f"TERM is {kind or 'not set'}: this terminal cannot place characters"
+    else:
+        return
+    click.echo(f"trunkline: {why}; `trunkline watch` prints events as lines instead", err=True)
+    sys.exit(FAILED)
+
+
+def _log_to_file() -> None:
+    """Keep warnings and tracebacks where they do not disturb the screen: 1 MiB, and the one before."""
+    folder = platformdirs.user_log_path("trunkline")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        handlers=[
+            logging.handlers.RotatingFileHandler(folder / "trunkline.log", maxBytes=2**20, backupCount=1)
+        ],
+    )
+
+
+def _printable(text: str) -> str:
+    return "\n".join(clean(line) for line in text.splitlines())

@@ -1,0 +1,18 @@
+"""The dashboard over an embedded manager, from the first frame until the last connection is closed."""
+
+from __future__ import annotations
+
+from manager.embedded import EmbeddedClient
+from tui.app import TrunklineApp
+from tui.watchdog import Watchdog
+
+
+def run_app(app: TrunklineApp, client: EmbeddedClient) -> int:
+    """Run the manager and its dashboard; return the exit code once every connection is closed.
+
+    A terminal that is not read freezes the screen but not the manager. The watchdog then still ends the
+    program on a signal, with Logoff and un-REGISTER sent.
+    """
+    with Watchdog(client.stop), client:
+        app.run(mouse=False)
+    return app.return_code or 0
