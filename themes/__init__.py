@@ -1,0 +1,1 @@
+"""Themes as data: one TOML file each, found by its name."""

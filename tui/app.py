@@ -1,0 +1,98 @@
+"""The application: chooses theme and signs, shows the dashboard, and leaves the terminal as it found it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from textual.app import App
+from textual.screen import Screen
+
+from manager.client import ManagerClient
+from tui import glyphs, themes
+from tui.line import Ink
+from tui.screens.dashboard import Dashboard, ExtraKey
+
+__all__ = ["ExtraKey", "TrunklineApp"]
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+Handler = Callable[[int, FrameType | None], object] | int | None
+
+
+class TrunklineApp(App[None], inherit_bindings=False):
+    """The dashboard of one manager."""
+
+    CSS_PATH = "trunkline.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "trunkline"
+
+    def __init__(
+        self,
+        client: ManagerClient,
+        *,
+        title: str = "",
+        theme: str | None = None,
+        ascii_glyphs: bool | None = None,
+        keys: Sequence[ExtraKey] = (),
+    ) -> None:
+        """Prepare.
+
+        Args:
+            client: the manager to show.
+            title: stands in the header; empty for none.
+            theme: name of a theme; None for the one that suits the terminal. `NO_COLOR` overrules it.
+            ascii_glyphs: whether to keep to ASCII; None to see by the locale.
+            keys: more keys for the footer.
+
+        Raises:
+            manager.errors.TrunklineError: the theme is not there or is wrong.
+        """
+        super().__init__()
+        self._handlers: dict[int, Handler] = {}
+        palette = themes.load(self._theme_name(theme))
+        textual_theme = palette.textual()
+        self.register_theme(textual_theme)
+        self.theme = textual_theme.name
+        self.animation_level = "none"
+        signs = glyphs.choose() if ascii_glyphs is None else glyphs.ASCII if ascii_glyphs else glyphs.UNICODE
+        self._dashboard = Dashboard(client, Ink(palette, signs), title=title, keys=keys)
+
+    def _theme_name(self, asked: str | None) -> str:
+        if "NO_COLOR" in os.environ:
+            return themes.ANSI
+        if asked is not None:
+            return asked
+        sixteen_colours = self.console.color_system in ("standard", None)
+        return themes.ANSI if sixteen_colours else themes.DEFAULT
+
+    def get_default_screen(self) -> Screen[None]:
+        return self._dashboard
+
+    def on_mount(self) -> None:
+        if not self.is_headless:
+            self._catch_signals()
+
+    def on_unmount(self) -> None:
+        while self._handlers:
+            number, handler = self._handlers.popitem()
+            signal.signal(number, handler)
+
+    def _catch_signals(self) -> None:
+        """End cleanly on a signal, and let who listened before (the watchdog) hear of it too.
+
+        These are not the loop's own handlers: those take the one wake-up descriptor of the process, which the
+        watchdog needs to hear of signals while this loop is held up by a terminal that does not read.
+        """
+        loop = asyncio.get_running_loop()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(lambda: self.exit(return_code=128 + number))
+            earlier = self._handlers.get(number)
+            if callable(earlier) and earlier is not signal.default_int_handler:
+                earlier(number, frame)
+
+        for number in _ENDING:
+            self._handlers[number] = signal.signal(number, end)

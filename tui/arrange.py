@@ -1,0 +1,172 @@
+"""Which lines the table has: sections by type, problems first, and folds just until everything fits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from manager.model import Phase, Status
+from tui import phases, rows
+
+MIN_EQUAL_TROUBLES = 3
+"""Equal troubles of one host from which on they may share a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """An empty line before a section."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence above all sections."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The heading of a section, with how many stand where."""
+
+    type: str
+    counts: tuple[tuple[Phase, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """One connection; `folds_into` is the key of the fold that it was taken out of, if it was."""
+
+    status: Status
+    folds_into: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What the cursor remembers it by."""
+        return f"connection:{self.status.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Several connections that share a row."""
+
+    key: str
+    where: str
+    """The host, empty for all hosts of a type."""
+    statuses: tuple[Status, ...]
+
+
+TableLine = Blank | Note | Heading | Single | Fold
+Selectable = Single | Fold
+
+
+@dataclass(slots=True)
+class _Section:
+    type: str
+    statuses: list[Status]
+    by_host: bool = False
+    by_type: bool = False
+    by_trouble: bool = False
+    lines: list[Selectable] = field(default_factory=list)
+
+
+def arrange(
+    statuses: Sequence[Status],
+    height: int,
+    *,
+    unfolded: AbstractSet[str] = frozenset(),
+    keep: str | None = None,
+    note: str = "",
+) -> list[TableLine]:
+    """Arrange connections for a table of `height` lines.
+
+    Args:
+        statuses: the connections, in the order of their configuration.
+        height: how many lines can be seen at once.
+        unfolded: keys of folds that the operator opened.
+        keep: name of the connection under the cursor; it stays a row of its own.
+        note: a sentence to put above all.
+    """
+    sections = _sections(statuses)
+    for section in sections:
+        _lay(section, unfolded, keep)
+    top: list[TableLine] = [Note(note)] if note else []
+    if len(top) + _length(sections) + len(sections) - 1 > height:
+        _fold_until_it_fits(sections, height - len(top), unfolded, keep)
+    spare = height - len(top) - _length(sections)
+    lines = list(top)
+    for number, section in enumerate(sections):
+        if number and spare >= len(sections) - 1:
+            lines.append(Blank())
+        lines.append(Heading(section.type, tuple(phases.counts(tuple(section.statuses)))))
+        lines.extend(section.lines)
+    return lines
+
+
+def _sections(statuses: Sequence[Status]) -> list[_Section]:
+    by_type: dict[str, list[Status]] = {}
+    for status in statuses:
+        by_type.setdefault(status.type, []).append(status)
+    return [
+        _Section(name, sorted(by_type[name], key=phases.attention))
+        for name in sorted(by_type, key=rows.section_order)
+    ]
+
+
+def _length(sections: Sequence[_Section]) -> int:
+    return sum(1 + len(section.lines) for section in sections)
+
+
+def _fold_until_it_fits(
+    sections: Sequence[_Section], height: int, unfolded: AbstractSet[str], keep: str | None
+) -> None:
+    largest_first = sorted(sections, key=lambda section: -len(section.statuses))
+    for step in ("by_host", "by_type", "by_trouble"):
+        for section in largest_first:
+            if _length(sections) <= height:
+                return
+            setattr(section, step, True)
+            _lay(section, unfolded, keep)
+
+
+def _lay(section: _Section, unfolded: AbstractSet[str], keep: str | None) -> None:
+    """Put the section's connections on lines, folded as its flags say."""
+    lines: dict[str, Selectable] = {}
+    equals = Counter(map(_cause, section.statuses))
+    for status in section.statuses:
+        key = _fold_key(section, status, equals)
+        if key is None or key in unfolded or status.name == keep:
+            single = Single(status, key if key in unfolded else None)
+            lines[single.key] = single
+            continue
+        known = lines.get(key)
+        members = (*known.statuses, status) if isinstance(known, Fold) else (status,)
+        where = "" if key.startswith("type:") else status.group
+        lines[key] = Fold(key, where, members)
+    section.lines = [_unless_alone(line) for line in lines.values()]
+
+
+def _unless_alone(line: Selectable) -> Selectable:
+    if isinstance(line, Fold) and len(line.statuses) == 1:
+        return Single(line.statuses[0])
+    return line
+
+
+def _fold_key(section: _Section, status: Status, equals: Mapping[tuple[str, ...], int]) -> str | None:
+    """Return the key of the fold that this connection may go into, None where it is shown in any case."""
+    if phases.well(status):
+        if section.by_type:
+            return f"type:{section.type}:up"
+        return f"host:{section.type}:{status.group}" if section.by_host else None
+    if not section.by_trouble:
+        return None
+    if status.phase in (Phase.PAUSED, Phase.STOPPED):
+        return f"type:{section.type}:{status.phase.value}"
+    cause = _cause(status)
+    return f"trouble:{section.type}:{':'.join(cause)}" if equals[cause] >= MIN_EQUAL_TROUBLES else None
+
+
+def _cause(status: Status) -> tuple[str, ...]:
+    reason = status.failure.reason if status.failure else ""
+    return (status.group, str(phases.attention(status)), reason)

@@ -1,0 +1,67 @@
+"""Where the columns of a row stand. They depend on the width and on the longest name and endpoint alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+WIDE = 100
+"""Columns from which the header is large and rows name their endpoint."""
+NARROW = 60
+"""Columns below which a row keeps only its glyph, name, countdown and reason."""
+
+
+LEAST_REASON = 26
+"""Cells that a wide table leaves for the reason before an endpoint is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Widths in cells, from left to right; 0 for a column that is not shown."""
+
+    margin: int
+    name: int
+    phase: int
+    endpoint: int
+    measure: int
+    """Attempt, failures or latency."""
+    bar: int
+    seconds: int
+    gap: int
+    """Between the columns up to the measure."""
+
+    @property
+    def name_at(self) -> int:
+        """Where the name begins, behind the glyph."""
+        return self.margin + 2
+
+    @property
+    def bar_at(self) -> int:
+        """Where the bar begins, and with it the text of a row that has no countdown."""
+        before = [width for width in (self.phase, self.endpoint, self.measure) if width]
+        behind = 2 if self.measure else 1
+        return self.name_at + self.name + sum(self.gap + width for width in before) + behind
+
+    @property
+    def seconds_at(self) -> int:
+        """Where the seconds of a countdown begin."""
+        return self.bar_at + self.bar
+
+    @property
+    def reason_at(self) -> int:
+        """Where the reason of a row with a countdown begins."""
+        return self.seconds_at + self.seconds + (2 if self.bar else 1)
+
+
+def columns_for(width: int, longest_name: int, longest_endpoint: int) -> Columns:
+    """Lay the columns out for a table `width` cells wide."""
+    if width < NARROW:
+        name = min(max(longest_name, 6), 12)
+        return Columns(margin=0, name=name, phase=0, endpoint=0, measure=0, bar=0, seconds=6, gap=1)
+    if width < WIDE:
+        name = min(max(longest_name, 10), 20 if width >= 76 else 14)
+        bar = 8 if width >= 76 else 0
+        return Columns(margin=1, name=name, phase=10, endpoint=0, measure=6, bar=bar, seconds=6, gap=1)
+    name = min(max(longest_name, 12), 24 if width < 140 else 36)
+    bare = Columns(margin=1, name=name, phase=10, endpoint=0, measure=7, bar=12, seconds=6, gap=2)
+    endpoint = min(max(longest_endpoint, 12), width - bare.reason_at - bare.gap - LEAST_REASON)
+    return replace(bare, endpoint=endpoint)

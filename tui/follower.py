@@ -1,0 +1,88 @@
+"""Follows the manager: a snapshot, then every event; after a gap or a failure, from a snapshot again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from manager.client import ManagerClient
+from manager.events import Event, Gap
+from manager.model import Position
+from tui import formats
+from tui.board import Board
+
+AGAIN_AFTER = 2.0
+"""Seconds until a manager that did not answer is asked again."""
+_ANSWER_WITHIN = 10.0
+_AT_ONCE = 500
+"""Events taken in a row before the screen gets its turn."""
+
+
+class Viewer(Protocol):
+    """Who is told of what comes in."""
+
+    board: Board
+
+    def loaded(self) -> None:
+        """A snapshot is in the board."""
+
+    def told(self, event: Event, *, fresh: bool) -> None:
+        """An event came in; one that is not fresh is older than the snapshot."""
+
+    def troubled(self, sentence: str) -> None:
+        """The manager cannot be followed; an empty sentence: it can again."""
+
+
+class Follower:
+    """Keeps a viewer's board true for as long as it runs."""
+
+    def __init__(self, client: ManagerClient, viewer: Viewer) -> None:
+        self._client = client
+        self._viewer = viewer
+        self._told = Position("", 0)
+        """The last event that the viewer was told of."""
+
+    async def run(self) -> None:
+        """Follow until cancelled; whatever the client raises becomes a sentence."""
+        while True:
+            try:
+                await self._follow()
+                trouble = "the manager has ended its stream of events"
+            except Exception as error:  # noqa: BLE001 - a face outlives whatever the way to its manager raises
+                trouble = f"the manager does not answer: {str(error) or type(error).__name__}"
+            again = formats.clock(time.time() + AGAIN_AFTER)
+            self._viewer.troubled(f"{trouble} · what stands below may be old · asked again {again}")
+            await asyncio.sleep(AGAIN_AFTER)
+
+    async def _follow(self) -> None:
+        """Follow without a break; returns after the stream has ended."""
+        since = await self._load()
+        if self._told.epoch != since.epoch:
+            # What happened before the screen was there belongs to the log as well.
+            self._told = Position(since.epoch, 0)
+        position = self._told
+        while await self._read(position):
+            position = self._told = await self._load()
+
+    async def _load(self) -> Position:
+        before = time.monotonic()
+        async with asyncio.timeout(_ANSWER_WITHIN):
+            snapshot = await self._client.snapshot()
+        self._viewer.board.load(snapshot, (before + time.monotonic()) / 2)
+        self._viewer.troubled("")
+        self._viewer.loaded()
+        return snapshot.position
+
+    async def _read(self, position: Position) -> bool:
+        """Pass events on; whether some were missed, so that a snapshot is needed."""
+        board, taken = self._viewer.board, 0
+        async for event in self._client.events(position):
+            if isinstance(event, Gap):
+                return True
+            self._told = Position(position.epoch, event.seq)
+            self._viewer.told(event, fresh=event.seq > board.position.seq)
+            taken += 1
+            if taken % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return False

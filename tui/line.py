@@ -1,0 +1,70 @@
+"""The one way by which text reaches the screen: a line of pieces, each made harmless and fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from tui.formats import Align, fit
+from tui.glyphs import Glyphs
+from tui.sanitise import clean
+from tui.themes import Palette
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """What lines are drawn with."""
+
+    palette: Palette
+    glyphs: Glyphs
+
+
+class Line:
+    """One line of the screen in the making. Nothing is wider than the line; what is left over is blank."""
+
+    def __init__(self, ink: Ink, width: int, surface: Style | None = None) -> None:
+        self._ink = ink
+        self._width = width
+        self._surface = surface
+        self._segments: list[Segment] = []
+        self._used = 0
+        self.clipped = False
+        """Whether something did not fit."""
+
+    @property
+    def room(self) -> int:
+        """Cells that are left."""
+        return self._width - self._used
+
+    def add(self, text: str, tone: str = "text", width: int | None = None, align: Align = "left") -> Line:
+        """Write text in a tone, in exactly `width` cells if given, else in as many as it takes."""
+        plain = self._ink.glyphs.plain
+        text = plain(clean(text))
+        wanted = cell_len(text) if width is None else width
+        self.clipped = self.clipped or wanted > self.room
+        text = plain(fit(text, min(wanted, self.room), align))
+        if text:
+            self._segments.append(Segment(text, self._ink.palette.style(tone, self._surface)))
+            self._used += cell_len(text)
+        return self
+
+    def to(self, column: int) -> Line:
+        """Leave blank what is before `column`."""
+        if column > self._used:
+            self.add("", width=column - self._used)
+        return self
+
+    def rule(self) -> Line:
+        """Draw a line to the end, a space before it."""
+        if self.room > 1:
+            self.add(" ").add("─" * self.room, "rule")
+        return self
+
+    def strip(self) -> Strip:
+        """Return the whole line, as wide as it was meant to be."""
+        self.to(self._width)
+        return Strip(self._segments, self._used)

@@ -1,0 +1,50 @@
+"""Draws soon, but not too often: many changes, one repaint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.timer import Timer
+from textual.widget import Widget
+
+URGENT = 0.05
+"""Seconds between two repaints for what an operator waits to see: another phase."""
+CALM = 0.1
+"""The same for everything else."""
+
+
+class Pace:
+    """Calls `draw` at once after a quiet time, else when the interval since the last call is over."""
+
+    def __init__(self, owner: Widget, clock: Callable[[], float], draw: Callable[[], None]) -> None:
+        self._owner = owner
+        self._clock = clock
+        self._draw = draw
+        self._last = float("-inf")
+        self._due: float | None = None
+        self._timer: Timer | None = None
+
+    def request(self, interval: float) -> None:
+        """Have `draw` called, no sooner than `interval` seconds after the last time."""
+        now = self._clock()
+        due = max(now, self._last + interval)
+        if self._due is not None and self._due <= due:
+            return
+        self.cancel()
+        if due <= now:
+            self._run()
+            return
+        self._due = due
+        self._timer = self._owner.set_timer(due - now, self._run)
+
+    def cancel(self) -> None:
+        """Forget what was asked for."""
+        self._due = None
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def _run(self) -> None:
+        self.cancel()
+        self._last = self._clock()
+        self._draw()

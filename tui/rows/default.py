@@ -1,0 +1,10 @@
+"""A type that has no rows of its own: its facts as they are."""
+
+from __future__ import annotations
+
+from manager.model import Facts
+
+
+def present(facts: Facts) -> list[str]:
+    """Return `name value` of each fact, in the order given."""
+    return [f"{name.replace('_', ' ')} {value}" for name, value in facts.items() if value is not None]

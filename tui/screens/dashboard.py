@@ -1,0 +1,368 @@
+"""The dashboard: health and verdicts, connections, the event log, and the keys in the last line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import platformdirs
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+
+from manager.client import ManagerClient, Pause, Reconnect, Refresh, Resume
+from manager.events import Event
+from manager.model import Phase, Status
+from tui import formats
+from tui.arrange import Single
+from tui.board import Board
+from tui.follower import Follower
+from tui.line import Ink
+from tui.orders import SHOWN_FOR, Orders
+from tui.pace import CALM, URGENT, Pace
+from tui.screens.help import HelpScreen, KeySection
+from tui.sentences import LogLine, log_line
+from tui.widgets.connections import Connections, ConnectionTable
+from tui.widgets.eventlog import LogPane
+from tui.widgets.footer import KeyLine
+from tui.widgets.health import Counts, HealthGauge
+from tui.widgets.prompt import FilterLine, Question
+from tui.widgets.verdicts import VerdictLines
+
+_TALL = 30
+"""Lines from which the log takes a quarter of the height and the header stands free."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraKey:
+    """A key that somebody else puts on the dashboard."""
+
+    key: str
+    description: str
+    action: Callable[[str | None], Awaitable[str]]
+    """Called with the selected connection's name; the sentence it returns is shown."""
+
+
+class Dashboard(Screen[None], inherit_bindings=False):
+    """The one screen that stays."""
+
+    AUTO_FOCUS = "#rows"
+    HORIZONTAL_BREAKPOINTS = [(0, "-small"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (_TALL, "-tall")]  # noqa: RUF012 - as Textual declares it
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "reconnect", "reconnect", id="reconnect"),
+        Binding("R", "reconnect_all", "all", id="reconnect_all"),
+        Binding("u", "refresh_all", "refresh", id="refresh"),
+        Binding("p", "pause", "pause", id="pause"),
+        Binding("slash", "filter", "filter", key_display="/", id="filter"),
+        Binding("escape", "show_all", "show all", key_display="esc", show=False, id="show_all"),
+        Binding("f", "follow", "follow", id="follow"),
+        Binding("tab,shift+tab", "switch_pane", "log", key_display="tab", id="switch_pane"),
+        Binding("question_mark", "help", "help", key_display="?", id="help"),
+        Binding("q,ctrl+c", "quit", "quit", key_display="q", id="quit"),
+    ]  # fmt: skip
+
+    def __init__(self, client: ManagerClient, ink: Ink, *, title: str, keys: Sequence[ExtraKey]) -> None:
+        super().__init__()
+        self._ink = ink
+        self._extra = {key.key: key for key in keys}
+        for key in keys:
+            self._bindings.bind(key.key, f"extra({key.key!r})", key.description)
+        self.board = Board()
+        self.orders = Orders(client, lambda: self._rows_pace.request(0), self._later)
+        self._words = ""
+        self._filtering: Widget | None = None
+        self._pending: list[LogLine] = []
+        self._resting = False
+        self._rows_pace = Pace(self, time.monotonic, self._draw_board)
+        self._log_pace = Pace(self, time.monotonic, self._draw_log)
+        self._follower = Follower(client, self)
+        self._connections = Connections(ink)
+        self._log = LogPane(ink)
+        self._gauge = HealthGauge(ink, self.board)
+        self._counts = Counts(ink, self.board, title)
+        self._verdicts = VerdictLines(ink, self.board, _advice())
+        self._key_line = KeyLine(ink, self._keys)
+        self._question = Question(ink)
+        self._filter_line = FilterLine(ink)
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="header"):
+            yield self._gauge
+            with Vertical(id="judgement"):
+                yield self._counts
+                yield self._verdicts
+        yield self._connections
+        yield self._log
+        yield self._key_line
+        yield self._question
+        yield self._filter_line
+
+    def on_mount(self) -> None:
+        self.run_worker(self._follower.run(), name="events", exit_on_error=False)
+
+    # What comes from the manager (called by the follower)
+
+    def loaded(self) -> None:
+        """A snapshot is in the board."""
+        self._rows_pace.request(0)
+
+    def told(self, event: Event, *, fresh: bool) -> None:
+        """An event came in; a fresh one is newer than the snapshot."""
+        line = log_line(event)
+        if line is not None:
+            self._pending.append(line)
+            self._log_pace.request(CALM)
+        if fresh:
+            self._rows_pace.request(URGENT if self.board.apply(event) else CALM)
+
+    def troubled(self, sentence: str) -> None:
+        """Say what is wrong with the manager; nothing for all is well again."""
+        self._verdicts.report(sentence)
+
+    # Drawing
+
+    def _draw_board(self) -> None:
+        if self._resting or not self.is_mounted:
+            return
+        self._table.show(self.board, self.orders.feedback, self._words)
+        self._gauge.update()
+        self._counts.update()
+        self._verdicts.update()
+        self._key_line.update()
+
+    def _draw_log(self) -> None:
+        if self._resting or not self.is_mounted:
+            return
+        lines, self._pending = self._pending, []
+        self._log.log_lines.append(lines)
+
+    def on_screen_suspend(self) -> None:
+        """Something lies above: what cannot be seen is not drawn."""
+        self._resting = True
+        self._table.pause(True)
+
+    def on_screen_resume(self) -> None:
+        self._resting = False
+        if self.is_mounted:
+            self._table.pause(False)
+            self._rows_pace.request(0)
+            self._log_pace.request(0)
+
+    def on_resize(self, event: events.Resize) -> None:
+        height = event.size.height
+        self._log.styles.height = height // 4 if height >= _TALL else 4 if height >= 16 else 2
+        self.call_after_refresh(self._draw_board)
+
+    # Keys
+
+    @property
+    def _table(self) -> ConnectionTable:
+        return self._connections.table
+
+    def _selected(self) -> Status | None:
+        line = self._table.selected
+        return self.board.statuses.get(line.status.name) if isinstance(line, Single) else None
+
+    def _keys(self) -> list[tuple[str, str]]:
+        """Return the keys that do something here and now, and what."""
+        shown: dict[str, tuple[str, str]] = {}
+        for active in self.active_bindings.values():
+            binding = active.binding
+            if binding.show and active.enabled and binding.action not in shown:
+                key = self.app.get_key_display(binding)
+                shown[binding.action] = (key, self._describe(binding))
+        last = [shown.pop(action) for action in ("help", "quit") if action in shown]
+        fold = shown.pop("fold", None)
+        return [*shown.values(), *([fold] if fold else []), *last]
+
+    def _describe(self, binding: Binding) -> str:
+        if binding.action == "pause":
+            selected = self._selected()
+            return "resume" if selected and selected.phase is Phase.PAUSED else "pause"
+        if binding.action == "switch_pane":
+            return "rows" if self._in_log else "log"
+        if binding.action == "follow":
+            return "hold" if self._log.log_lines.following else "follow"
+        if binding.action == "fold":
+            return self._table.fold_word or ""
+        return binding.description
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Offer only what would do something now."""
+        if action in ("reconnect", "pause"):
+            selected = self._selected()
+            if selected is None or self._in_log:
+                return False
+            return action == "pause" or selected.phase is not Phase.STOPPED
+        if action in ("reconnect_all", "refresh_all"):
+            return any(status.phase.counts for status in self.board.statuses.values())
+        if action == "show_all":
+            return bool(self._log.log_lines.words if self._in_log else self._words)
+        return True
+
+    @property
+    def _in_log(self) -> bool:
+        return self.focused is self._log.log_lines
+
+    def on_connection_table_cursor_moved(self) -> None:
+        self._key_line.update()
+
+    def on_event_log_changed(self) -> None:
+        self._key_line.update()
+
+    def on_descendant_focus(self) -> None:
+        self._key_line.update()
+
+    def on_key(self) -> None:
+        self._key_line.say("")
+
+    async def action_reconnect(self) -> None:
+        selected = self._selected()
+        if selected is not None:
+            self._order(self.orders.reconnect(selected.name))
+
+    def action_reconnect_all(self) -> None:
+        number, up = len(self._counting()), self.board.up
+        if not up:
+            self._reconnect_all()
+            return
+        verb = "is" if up == 1 else "are"
+        self._question.ask(
+            "reconnect_all",
+            f"{up} of {number} {verb} up and would be closed first: R again does it, any other key does not",
+            ("R", "upper_r", "y"),
+        )
+
+    def action_refresh_all(self) -> None:
+        names = [status.name for status in self._counting() if status.phase.connected]
+        self._order(self.orders.give(Refresh(), names, "asking"))
+
+    def action_pause(self) -> None:
+        selected = self._selected()
+        if selected is None:
+            return
+        name = selected.name
+        if selected.phase in (Phase.PAUSED, Phase.STOPPED):
+            self._order(self.orders.give(Resume(name=name), [name], "resuming"))
+        else:
+            self._order(self.orders.give(Pause(name=name), [name], "pausing"))
+
+    def action_filter(self) -> None:
+        in_log = self._in_log
+        self._filtering = self._log.log_lines if in_log else self._table
+        self._key_line.display = False
+        label, words = ("log", self._log.log_lines.words) if in_log else ("rows", self._words)
+        self._filter_line.open(label, words)
+
+    def action_show_all(self) -> None:
+        self._filter("", in_log=self._in_log)
+
+    def action_follow(self) -> None:
+        log = self._log.log_lines
+        log.follow(not log.following)
+
+    def action_switch_pane(self) -> None:
+        (self._table if self._in_log else self._log.log_lines).focus()
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen(self._ink, self._key_sections()))
+
+    def action_quit(self) -> None:
+        open_now = self.board.up
+        if not self.board.loaded or not self.board.statuses:
+            self.app.exit()
+            return
+        what = f"closes {formats.plural(open_now, 'connection')}" if open_now else "ends all attempts"
+        self._question.ask(
+            "quit", f"Quitting {what}: q again quits, any other key stays", ("q", "y", "ctrl+c")
+        )
+
+    def action_extra(self, key: str) -> None:
+        selected = self._selected()
+        self.run_worker(self._extra_key(self._extra[key], selected.name if selected else None))
+
+    async def _extra_key(self, key: ExtraKey, name: str | None) -> None:
+        try:
+            sentence = await key.action(name)
+        except Exception as error:  # noqa: BLE001 - somebody else's key must not end the screen
+            sentence = f"{key.description}: {str(error) or type(error).__name__}"
+        self.notify_line(sentence)
+
+    def notify_line(self, sentence: str) -> None:
+        """Show a sentence in the last line for a while, or until a key is pressed."""
+        self._key_line.say(sentence)
+        self.set_timer(
+            SHOWN_FOR, lambda: self._key_line.say("") if self._key_line.notice == sentence else None
+        )
+
+    # What questions and filters come to
+
+    def on_question_answered(self, message: Question.Answered) -> None:
+        self._table.focus()
+        if not message.yes:
+            return
+        if message.about == "quit":
+            self.app.exit()
+        else:
+            self._reconnect_all()
+
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
+        self._filter(message.words, in_log=self._filtering is self._log.log_lines)
+
+    def on_filter_line_closed(self) -> None:
+        self._key_line.display = True
+        if self._filtering is not None:
+            self._filtering.focus()
+
+    def _filter(self, words: str, *, in_log: bool) -> None:
+        if in_log:
+            self._log.log_lines.filter(words)
+            return
+        self._words = words.lower()
+        self._draw_board()
+
+    def _counting(self) -> list[Status]:
+        return [status for status in self.board.statuses.values() if status.phase.counts]
+
+    def _reconnect_all(self) -> None:
+        names = [status.name for status in self._counting()]
+        self._order(self.orders.give(Reconnect(), names, "reconnecting"))
+
+    def _order(self, order: Awaitable[object]) -> None:
+        self.run_worker(order, group="orders", exit_on_error=False)
+
+    def _later(self, seconds: float, callback: Callable[[], None]) -> object:
+        return self.set_timer(seconds, callback)
+
+    def _key_sections(self) -> list[KeySection]:
+        return [
+            ("Everywhere", self._help_of(self)),
+            ("Connections", self._help_of(self._table)),
+            ("Event log", self._help_of(self._log.log_lines)),
+            ("Filter", self._help_of(self._filter_line)),
+        ]
+
+    def _help_of(self, widget: Widget) -> list[tuple[str, str]]:
+        keys: dict[str, tuple[list[str], str]] = {}
+        for binding in widget._bindings.key_to_bindings.values():  # noqa: SLF001 - Textual offers no public way
+            for one in binding:
+                shown = self.app.get_key_display(one)
+                names, _ = keys.setdefault(one.action, ([], one.description))
+                if shown not in names:
+                    names.append(shown)
+        return [(" ".join(names), what) for names, what in keys.values()]
+
+
+def _advice() -> list[str]:
+    file = platformdirs.user_config_path("trunkline") / "config.toml"
+    return [
+        "No connection is configured.",
+        f"Put some into {file}",
+        "or see what it looks like: trunkline demo",
+    ]

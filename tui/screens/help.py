@@ -1,0 +1,95 @@
+"""Help: every key, written from the bindings themselves, and what the phases and their signs mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.screen import Screen
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui import themes
+from tui.glyphs import MEANINGS
+from tui.line import Ink, Line
+from tui.phases import TONES
+
+KeySection = tuple[str, Sequence[tuple[str, str]]]
+"""A heading and, under it, keys and what they do."""
+
+
+class HelpText(ScrollView, can_focus=True, inherit_bindings=False):
+    """The lines of help."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "scroll(-1)", "up", show=False, id="help.up"),
+        Binding("down,j", "scroll(1)", "down", show=False, id="help.down"),
+        Binding("pageup", "scroll(-10)", "a page up", show=False, id="help.page_up"),
+        Binding("pagedown,space", "scroll(10)", "a page down", show=False, id="help.page_down"),
+    ]  # fmt: skip
+
+    def __init__(self, ink: Ink, sections: Sequence[KeySection]) -> None:
+        super().__init__(id="help")
+        self._ink = ink
+        self._entries = list(_entries(ink, sections))
+
+    def on_resize(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self._entries))
+
+    def action_scroll(self, lines: int) -> None:
+        self.scroll_to(y=self.scroll_offset.y + lines, animate=False)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw a line of what can be seen."""
+        index = self.scroll_offset.y + y
+        line = Line(self._ink, self.size.width).to(2)
+        if index < len(self._entries):
+            for text, tone, column in self._entries[index]:
+                line.to(column).add(text, tone)
+        return line.strip()
+
+
+_Piece = tuple[str, str, int]
+
+
+def _entries(ink: Ink, sections: Sequence[KeySection]) -> list[list[_Piece]]:
+    lines: list[list[_Piece]] = [[], [("trunkline", "accent", 2), ("keys and signs", "muted", 13)]]
+    for heading, keys in sections:
+        lines += [[], [(heading, "strong", 2)]]
+        lines += [[(key, "accent", 4), (what, "text", 20)] for key, what in keys]
+    lines += [[], [("Phases", "strong", 2)]]
+    for phase, meaning in MEANINGS.items():
+        sign = ink.glyphs.phases[phase]
+        lines.append([(sign, TONES[phase], 4), (phase.value, TONES[phase], 7), (meaning, "text", 20)])
+    lines += [
+        [],
+        [("Health", "strong", 2)],
+        [("The mean of all connections that are not stopped or paused: 100 for one that is up,", "text", 4)],
+        [("less for failures in a row and slow replies, 0 for one that is not up.", "text", 4)],
+        [("Green from 80, orange from 50, red below.", "text", 4)],
+        [],
+        [("Theme", "strong", 2)],
+        [(f"{ink.palette.name}; there are {', '.join(themes.available())}", "text", 4)],
+        [(f"your own: {themes.user_folder()}", "muted", 4)],
+        [],
+        [("esc or ? goes back", "muted", 4)],
+    ]  # fmt: skip
+    return lines
+
+
+class HelpScreen(Screen[None], inherit_bindings=False):
+    """Covers the dashboard, which rests meanwhile."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "app.pop_screen", "back", id="help.back")
+    ]
+
+    def __init__(self, ink: Ink, sections: Sequence[KeySection]) -> None:
+        super().__init__()
+        self._text = HelpText(ink, sections)
+
+    def compose(self) -> ComposeResult:
+        yield self._text

@@ -1,0 +1,162 @@
+"""One line of the event log for each event worth one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+from manager.events import (
+    Added,
+    BudgetChanged,
+    ConnectionEvent,
+    Event,
+    ListenerDetached,
+    LoginWithheld,
+    MaxAttemptsReached,
+    ProbeFailed,
+    Reconnected,
+    Recovered,
+    Removed,
+    Reported,
+    StateChanged,
+)
+from manager.model import Phase, Status
+from tui import formats, phases, rows
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of the log."""
+
+    time: float
+    subject: str
+    word: str
+    tone: str
+    text: str
+
+    def matches(self, words: str) -> bool:
+        """Whether the line holds `words`, in whatever case."""
+        return words in f"{self.subject} {self.word} {self.text}".lower()
+
+
+_ANSWERS = {
+    "heartbeat": "no answer to a heartbeat",
+    "check": "health check failed",
+    "refresh": "refresh failed",
+}
+
+
+@singledispatch
+def log_line(event: Event) -> LogLine | None:  # noqa: ARG001 - the events that are not told of come here
+    """Return the line of an event, None for one that is too common to tell (an answered heartbeat)."""
+    return None
+
+
+@log_line.register
+def _state(event: StateChanged) -> LogLine:
+    status = event.status
+    return _line(
+        event, status.phase.value, phases.TONES[status.phase], _phase_sentence(status, event.previous)
+    )
+
+
+@log_line.register
+def _probe_failed(event: ProbeFailed) -> LogLine:
+    status = event.status
+    what = f"{_ANSWERS.get(event.probe, event.probe)}: {event.failure.reason}"
+    return _line(event, "missed", "warn", f"{what} · {status.failures} of {status.threshold}")
+
+
+@log_line.register
+def _recovered(event: Recovered) -> LogLine:
+    tries = f" and {formats.plural(event.attempts, 'attempt')}" if event.attempts else ""
+    return _line(event, "recovered", "good", f"back after {formats.duration(event.downtime)}{tries}")
+
+
+@log_line.register
+def _max_attempts(event: MaxAttemptsReached) -> LogLine:
+    return _line(
+        event, "exhausted", "bad", f"all {event.attempts} attempts failed · tried slowly from now on"
+    )
+
+
+@log_line.register
+def _withheld(event: LoginWithheld) -> LogLine:
+    return _line(event, "withheld", "warn", f"no login tried: the budget of {event.host} is used up")
+
+
+@log_line.register
+def _reported(event: Reported) -> LogLine:
+    return _line(event, "report", "accent", event.text)
+
+
+@log_line.register
+def _added(event: Added) -> LogLine:
+    return _line(event, "added", "muted", event.status.endpoint)
+
+
+@log_line.register
+def _removed(event: Removed) -> LogLine:
+    return _line(event, "removed", "muted", event.status.endpoint)
+
+
+@log_line.register
+def _reconnected(event: Reconnected) -> LogLine:
+    number = len(event.connections)
+    who = event.connections[0] if number == 1 else f"all {number} that were lost"
+    verb = "is" if number == 1 else "are"
+    text = f"{who} {verb} back after {formats.duration(event.downtime)}"
+    return LogLine(event.time, "", "reconnected", "good", text)
+
+
+@log_line.register
+def _budget(event: BudgetChanged) -> LogLine:
+    budget = event.budget
+    text = f"{budget.used} of {budget.limit} refused logins in {formats.duration(budget.window)}"
+    if budget.next_free is not None:
+        text += f" · next login {formats.clock(budget.next_free)}"
+    return LogLine(event.time, budget.host, "logins", "warn" if budget.used else "muted", text)
+
+
+@log_line.register
+def _detached(event: ListenerDetached) -> LogLine:
+    text = f"raised {formats.plural(event.errors, 'error')} and is no longer called"
+    return LogLine(event.time, event.listener, "listener", "bad", text)
+
+
+def _line(event: ConnectionEvent, word: str, tone: str, text: str) -> LogLine:
+    return LogLine(event.time, event.connection, word, tone, text)
+
+
+def _phase_sentence(status: Status, previous: Phase) -> str:
+    reason = status.failure.reason if status.failure else ""
+    if status.phase is Phase.UP:
+        told = rows.facts_of(status.type, status.facts)
+        return (
+            "answers again"
+            if previous is Phase.SUSPECT
+            else " · ".join(filter(None, (status.endpoint, told)))
+        )
+    if status.phase is Phase.SUSPECT:
+        return f"{reason or 'no answer'} · asked again at once"
+    if status.phase is Phase.CONNECTING:
+        number = f"attempt {status.attempt}/{status.max_attempts} · " if status.attempt else ""
+        return f"{number}{status.endpoint}"
+    if status.phase is Phase.PAUSED:
+        return "closed until it is resumed"
+    if status.phase is Phase.STOPPED:
+        return "closed"
+    return _wait_sentence(status, reason)
+
+
+def _wait_sentence(status: Status, reason: str) -> str:
+    if status.phase is Phase.WAITING and status.attempt:
+        what = f"{formats.duration(status.wait)} to attempt {status.attempt}/{status.max_attempts}"
+    elif status.next_attempt is not None:
+        what = f"next try {formats.clock(status.next_attempt)}"
+    else:
+        what = "no more tries by itself"
+    hint = status.failure.hint if status.failure and status.phase is Phase.BLOCKED else ""
+    # A wait counts down to its reason; a refusal begins with it.
+    order = (what, reason) if status.phase is Phase.WAITING else (reason, hint, what)
+    return " · ".join(filter(None, order))

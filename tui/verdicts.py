@@ -1,0 +1,172 @@
+"""The verdicts: what is wrong, in one line a cause and host, the worst first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from manager.model import BudgetStatus, Phase, Status
+from tui import formats, phases, rows
+
+_UNREACHABLE = ("no route to host", "network unreachable", "network down")
+_AWAY = (Phase.WAITING, Phase.PARKED, Phase.CONNECTING)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One cause on one host."""
+
+    phase: Phase
+    """Whose glyph and tone it bears."""
+    subject: str
+    """The host, or the group's name."""
+    sentence: str
+    """What is wrong, since when, what happens next, what a person can do."""
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """Connections of one group that share a trouble."""
+
+    rank: int
+    group: str
+    members: tuple[Status, ...]
+    whole: int
+    """How many connections of the group count."""
+
+
+def verdicts(statuses: Sequence[Status], budgets: Iterable[BudgetStatus], now: float) -> list[Verdict]:
+    """Judge all connections.
+
+    Args:
+        statuses: the connections; those that are stopped or paused are nobody's trouble.
+        budgets: the login budgets of the hosts.
+        now: wall time, to tell today from other days.
+    """
+    by_group: dict[str, list[Status]] = {}
+    for status in statuses:
+        if status.phase.counts:
+            by_group.setdefault(status.group, []).append(status)
+    causes = [cause for group, members in by_group.items() for cause in _causes(group, members)]
+    causes.sort(key=lambda cause: (cause.rank, -len(cause.members), cause.group))
+    by_host = {budget.host: budget for budget in budgets}
+    return [_verdict(cause, by_host.get(cause.group), now) for cause in causes]
+
+
+def calm(statuses: Sequence[Status], now: float) -> str:
+    """Return the sentence that stands where no verdict is needed."""
+    counted = [status for status in statuses if status.phase.counts]
+    if not statuses:
+        return ""
+    if not counted:
+        return f"all {len(statuses)} are paused or stopped · p takes the selected one up again"
+    opening = sum(status.phase is Phase.CONNECTING for status in counted)
+    if opening:
+        return f"opening {formats.plural(opening, 'connection')} for the first time"
+    since = max(status.up_since or 0.0 for status in counted)
+    whole = "the one connection is" if len(counted) == 1 else f"all {formats.count(len(counted))} are"
+    return f"{whole} up since {formats.moment(since, now)}" if since else f"{whole} up"
+
+
+def _causes(group: str, members: Sequence[Status]) -> Iterable[_Cause]:
+    whole = len(members)
+
+    def cause(rank: int, affected: Sequence[Status]) -> _Cause:
+        return _Cause(rank, group, tuple(affected), whole)
+
+    blocked = [status for status in members if status.phase is Phase.BLOCKED]
+    for same in _by_reason(blocked):
+        yield cause(0, same)
+    away = [status for status in members if status.phase in _AWAY and status.failure is not None]
+    # A host of which nothing is left is one cause, in whatever words each connection met it.
+    one_cause = len(away) > 1 and len(away) + len(blocked) == whole
+    for same in [away] if one_cause else _by_reason(away):
+        yield cause(1 if all(status.phase is Phase.PARKED for status in same) else 2, same)
+    suspects = [status for status in members if status.phase is Phase.SUSPECT]
+    if suspects:
+        yield cause(3, suspects)
+    slow = [status for status in members if phases.slow(status)]
+    if slow:
+        yield cause(4, slow)
+
+
+def _by_reason(statuses: Sequence[Status]) -> list[list[Status]]:
+    groups: dict[str, list[Status]] = {}
+    for status in statuses:
+        groups.setdefault(status.failure.reason if status.failure else "", []).append(status)
+    return list(groups.values())
+
+
+def _verdict(cause: _Cause, budget: BudgetStatus | None, now: float) -> Verdict:
+    worst = min(cause.members, key=phases.attention)
+    if cause.rank == 0:
+        words = _blocked(cause, budget)
+    elif cause.rank in (1, 2):
+        words = _away(cause, now)
+    elif cause.rank == 3:
+        words = _suspect(cause, now)
+    else:
+        words = [f"slow to answer: {_who(cause)}", cause.members[0].costs[0].reason]
+    phase = worst.phase
+    if cause.rank == 2:
+        # Attempts come and go within an outage; the line does not flicker with them.
+        phase = Phase.WAITING
+    tone = "warn" if cause.rank == 4 else phases.TONES[phase]
+    return Verdict(phase, cause.group, " · ".join(filter(None, words)), tone)
+
+
+def _blocked(cause: _Cause, budget: BudgetStatus | None) -> list[str]:
+    failure = cause.members[0].failure
+    words = [f"{failure.reason if failure else 'refused'}: {_who(cause)}"]
+    if budget is not None and budget.used:
+        words.append(f"stopped at {budget.used} of {budget.limit} logins")
+    hint = failure.hint if failure else ""
+    words.append(f"{hint}, then r" if hint else "mend it, then r")
+    instants = [status.next_attempt for status in cause.members if status.next_attempt is not None]
+    if instants:
+        words.append(f"next try by itself {formats.clock(min(instants))}")
+    return words
+
+
+def _away(cause: _Cause, now: float) -> list[str]:
+    reasons = Counter(status.failure.reason for status in cause.members if status.failure)
+    reason = reasons.most_common(1)[0][0]
+    lost = [status.down_since for status in cause.members if status.down_since is not None]
+    what = f"{_verb(reason)} {_who(cause)}"
+    what += f" since {formats.moment(min(lost), now)}" if lost else ", not up yet"
+    if any(status.phase is Phase.CONNECTING for status in cause.members):
+        return [what, "trying now"]
+    instants = [status.next_attempt for status in cause.members if status.next_attempt is not None]
+    if instants:
+        return [what, f"next try {formats.clock(min(instants))}"]
+    return [what, "no more tries by itself, r tries now"]
+
+
+def _suspect(cause: _Cause, now: float) -> list[str]:
+    failure = cause.members[0].failure
+    since = formats.moment(min(status.since for status in cause.members), now)
+    return [f"{failure.reason if failure else 'no answer'} since {since}", _who(cause)]
+
+
+def _verb(reason: str) -> str:
+    """Put a reason in front of whom it befalls."""
+    if reason == "connection refused":
+        return "refuses"
+    if reason in _UNREACHABLE:
+        return "is unreachable for"
+    if reason.startswith("no answer"):
+        return "does not answer"
+    return f"{reason}:"
+
+
+def _who(cause: _Cause) -> str:
+    """Return `all 3 (SIP, WebSocket, AMI)`, `2 of 5 (SIP)` or, for one, `desk-6001 (SIP)`."""
+    types = sorted({status.type for status in cause.members}, key=rows.section_order)
+    titles = ", ".join(rows.title_of(name) for name in types)
+    number = len(cause.members)
+    if number == 1:
+        return f"{cause.members[0].name} ({titles})"
+    share = f"all {number}" if number == cause.whole else f"{number} of {cause.whole}"
+    return f"{share} ({titles})"

@@ -1,0 +1,91 @@
+"""The aggregate health in large digits or in one line, and how many connections stand where."""
+
+from __future__ import annotations
+
+from textual.strip import Strip
+from textual.widget import Widget
+
+from manager.model import Band
+from tui import formats, phases
+from tui.board import Board
+from tui.columns import NARROW, WIDE
+from tui.line import Ink, Line
+from tui.widgets.oneline import OneLine
+
+
+class HealthGauge(Widget):
+    """The number in digits three lines high; shown where the screen is wide."""
+
+    def __init__(self, ink: Ink, board: Board) -> None:
+        super().__init__(id="gauge")
+        self._ink = ink
+        self._board = board
+        self._drawn: int | None = None
+
+    def update(self) -> None:
+        """Repaint if the number is another."""
+        if self._drawn != self._board.health:
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw a third of the digits."""
+        health = self._drawn = self._board.health
+        line = Line(self._ink, self.size.width)
+        if y > 2 or not self._board.loaded:
+            return line.strip()
+        tone = phases.BAND_TONES[phases.band_of(health)]
+        digits = "?" if health is None else str(health)
+        line.to(1).add("".join(self._ink.glyphs.digits[digit][y] for digit in digits), tone)
+        if y == 2 and health is not None:
+            line.add("%", tone)
+        return line.strip()
+
+
+class Counts(OneLine):
+    """One line: the health in a word or a number, and how many connections stand where."""
+
+    def __init__(self, ink: Ink, board: Board, title: str) -> None:
+        super().__init__(id="counts")
+        self._ink = ink
+        self._board = board
+        self._title = title
+
+    def draw(self) -> Strip:
+        """Draw the line; words are left out, not cut off, where they do not all fit."""
+        width = self.size.width
+        if not self._board.loaded:
+            return Line(self._ink, width).to(1).add("asking the manager", "muted").strip()
+        for words, title in ((True, self._title), (True, ""), (False, "")):
+            line = self._line(width, title, words=words)
+            if not line.clipped:
+                break
+        return line.strip()
+
+    def _line(self, width: int, title: str, *, words: bool) -> Line:
+        board, glyphs = self._board, self._ink.glyphs
+        statuses = tuple(board.statuses.values())
+        large = self.app.size.width >= WIDE
+        line = Line(self._ink, width)
+        band = phases.band_of(board.health)
+        tone = phases.BAND_TONES[band]
+        number = f"{board.health} %" if board.health is not None else "unknown"
+        if large:
+            line.add(_word(board.health, band), "strong" if band is Band.UNKNOWN else tone).add("  ")
+        else:
+            line.to(1 if width >= NARROW else 0).add(number, tone).add(" ")
+        for phase, counted in phases.counts(statuses):
+            word = f" {phase.value}" if words else ""
+            line.add(f" {glyphs.phases[phase]} {formats.count(counted)}{word} ", phases.TONES[phase])
+        if statuses:
+            line.add(f" of {formats.count(len(statuses))}", "muted")
+        if title:
+            line.add(f" · {title}", "muted")
+        return line
+
+
+def _word(health: int | None, band: Band) -> str:
+    if band is Band.UNKNOWN:
+        return "unknown"
+    if health == 100:
+        return "healthy"
+    return {Band.GREEN: "fair", Band.ORANGE: "degraded", Band.RED: "critical"}[band]

@@ -1,0 +1,135 @@
+"""What is asked in the last line: a question with yes or no, and the words of a filter."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from tui.line import Ink, Line
+from tui.sanitise import clean
+from tui.widgets.oneline import OneLine
+
+_LONGEST = 200
+
+
+class Question(OneLine, can_focus=True):
+    """Asks before something is done; the key that asked, or y, confirms, any other changes nothing."""
+
+    class Answered(Message):
+        """The operator has decided."""
+
+        def __init__(self, about: str, yes: bool) -> None:
+            super().__init__()
+            self.about = about
+            self.yes = yes
+
+    def __init__(self, ink: Ink) -> None:
+        super().__init__(id="question")
+        self._ink = ink
+        self._sentence = ""
+        self._about = ""
+        self._keys: tuple[str, ...] = ()
+        self.display = False
+
+    def ask(self, about: str, sentence: str, keys: tuple[str, ...]) -> None:
+        """Show the question; `about` comes back with the answer, which is yes by one of `keys`."""
+        self._about, self._sentence, self._keys = about, sentence, keys
+        self.display = True
+        self.refresh()
+        self.focus()
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - Textual's signature
+        """Every key is an answer."""
+        return True
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        self.display = False
+        self.post_message(self.Answered(self._about, event.key in self._keys))
+
+    def draw(self) -> Strip:
+        """Draw the line."""
+        line = Line(self._ink, self.size.width, self._ink.palette.surfaces.cursor)
+        return line.to(1).add(self._sentence, "strong").strip()
+
+
+class FilterLine(OneLine, can_focus=True):
+    """Takes the words to filter by; each letter filters at once."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "keep", "keep", id="filter.keep"),
+        Binding("escape", "clear", "show all", id="filter.clear"),
+    ]
+
+    class Changed(Message):
+        """There are other words to filter by."""
+
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.words = words
+
+    class Closed(Message):
+        """The words stand."""
+
+    def __init__(self, ink: Ink) -> None:
+        super().__init__(id="filter")
+        self._ink = ink
+        self._label = ""
+        self._words = ""
+        self.display = False
+
+    def open(self, label: str, words: str) -> None:
+        """Begin with the words filtered by now."""
+        self._label, self._words = label, words
+        self.display = True
+        self.refresh()
+        self.focus()
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - Textual's signature
+        """Letters are words, not commands."""
+        return character is not None and character.isprintable()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.is_printable and event.character is not None:
+            self._set(self._words + event.character)
+        elif event.key == "backspace":
+            self._set(self._words[:-1])
+        elif event.key == "ctrl+u":
+            self._set("")
+        else:
+            return
+        event.stop()
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        self._set(self._words + clean(event.text.strip()))
+
+    def action_keep(self) -> None:
+        self.display = False
+        self.post_message(self.Closed())
+
+    def action_clear(self) -> None:
+        self._set("")
+        self.action_keep()
+
+    def _set(self, words: str) -> None:
+        self._words = words[:_LONGEST]
+        self.refresh()
+        self.post_message(self.Changed(self._words))
+
+    def draw(self) -> Strip:
+        """Draw the line."""
+        surfaces = self._ink.palette.surfaces
+        line = Line(self._ink, self.size.width, surfaces.footer).to(1)
+        line.add(f"{self._label} /", "accent")
+        tail = self._words
+        while cell_len(tail) > max(line.room - 24, 4):
+            tail = tail[1:]
+        line.add(tail, "text").add("▏" if not self._ink.glyphs.ascii_only else "_", "accent")
+        return line.add("  enter keeps · esc shows all", "muted").strip()
