@@ -130,16 +130,13 @@ class Vigil:
         self.end(LifeOver(await self._session.ended()))
 
     async def _heartbeats(self) -> None:
-        due = self._clock.monotonic() + self._policy.heartbeat_interval
+        policy = self._policy
+        due = self._clock.monotonic() + policy.heartbeat_interval
         while True:
             await self._until_due_or_doubted(due)
             started = self._clock.monotonic()
             answer = await self._heartbeat()
-            pause = (
-                self._policy.suspect_timeout
-                if isinstance(answer, Failure)
-                else self._policy.heartbeat_interval
-            )
+            pause = policy.suspect_timeout if isinstance(answer, Failure) else policy.heartbeat_interval
             due = started + pause
 
     async def _until_due_or_doubted(self, due: float) -> None:
