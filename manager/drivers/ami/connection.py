@@ -82,8 +82,6 @@ class PendingAction(Action):  # type: ignore[misc] # panoramisk has no types
     def __init__(self, fields: Mapping[str, FieldValue]) -> None:
         encode(fields)
         super().__init__(fields)
-        if not isinstance(self.id, str) or not self.id:
-            raise ValueError("an ActionID is one text and not empty")
         self.start: Received | None = None
         """The reply that began a list."""
         self.events: list[AmiEvent] = []

@@ -9,11 +9,18 @@ from manager.drivers.dial import dial
 from manager.drivers.failures import failure_of
 from manager.drivers.tls import client_context
 from manager.endpoint import Endpoint
-from manager.model import Stage
+from manager.model import Failure, FailureClass, Stage
 from manager.secret import Secret, SecretUnavailableError
 from manager.settings import AmiSettings
 
 DEFAULT_PORT = 5038
+
+_UNUSABLE_NAME = Failure(
+    kind=FailureClass.CONFIGURATION,
+    stage=Stage.TLS,
+    reason="server_name is no name that a certificate can have",
+    hint="set it to the name in the server's certificate",
+)
 
 
 class AmiDriver:
@@ -51,12 +58,15 @@ class AmiDriver:
     async def _connect(self, session: AmiSession, endpoint: Endpoint, listener: SessionListener) -> None:
         tls = client_context(self._settings.tls) if endpoint.scheme == "amis" else None
         server_name = (self._settings.tls.server_name or endpoint.host) if tls else None
-        stage = Stage.CONNECT
         try:
             stream = await dial(endpoint.host, endpoint.port or DEFAULT_PORT, listener)
-            if tls:
-                stage = Stage.TLS
-                listener.reached(stage)
+        except (OSError, UnicodeError) as error:
+            raise DriverError(failure_of(error, Stage.CONNECT)) from error
+        if tls:
+            listener.reached(Stage.TLS)
+        try:
             await session.connection.attach(stream, tls, server_name)
-        except (OSError, ValueError) as error:
-            raise DriverError(failure_of(error, stage)) from error
+        except OSError as error:
+            raise DriverError(failure_of(error, Stage.TLS if tls else Stage.CONNECT)) from error
+        except ValueError as error:
+            raise DriverError(_UNUSABLE_NAME) from error

@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-from manager.drivers.ami.message import AmiReply, FieldValue, breaks_line
+from manager.drivers.ami.message import AmiReply, FieldValue, is_unsendable
 from manager.drivers.ami.session import AmiSession, quoted
 from manager.drivers.base import DriverError, SessionListener
 from manager.errors import NotConnectedError
@@ -45,12 +45,12 @@ async def log_in(session: AmiSession, username: str, secret: Secret, listener: S
 
 def check_credentials(username: str, secret: Secret) -> None:
     """Raise `DriverError` where a login cannot be put into header lines."""
-    if breaks_line(username) or breaks_line(secret.reveal()):
+    if is_unsendable(username) or is_unsendable(secret.reveal()):
         raise DriverError(
             Failure(
                 kind=FailureClass.CONFIGURATION,
                 stage=Stage.SECRET,
-                reason="the AMI username or secret holds a line end",
+                reason="the AMI username or secret holds a line end, or is no text",
                 hint="a secret in a file is its one line",
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ Headers = tuple[tuple[str, str], ...]
 
 FieldValue = str | Sequence[str] | Secret
 """Value of a header to send; a sequence is sent as so many headers of one name."""
+
+_UNSENDABLE = re.compile("[\r\n\0\ud800-\udfff]")
 
 MAX_ACTION = 64 * 1024
 """Bytes of an action; Asterisk itself takes 1,024 bytes a line and 128 lines."""
@@ -118,6 +121,8 @@ def encode(fields: Mapping[str, FieldValue]) -> bytes:
     if "action" not in named:
         raise ValueError("an action has a header Action")
     first = [named.pop(name) for name in ("action", "actionid") if name in named]
+    if not all(isinstance(value, str) and value for _, value in first):
+        raise ValueError("Action and ActionID are one text each and not empty")
     lines = [_line(name, value) for name, values in (*first, *named.values()) for value in _each(values)]
     message = "".join([*lines, "\r\n"]).encode()
     if len(message) > MAX_ACTION:
@@ -132,13 +137,13 @@ def _each(values: FieldValue) -> tuple[str, ...]:
 
 
 def _line(name: str, value: str) -> str:
-    if not name.strip() or breaks_line(name) or ":" in name:
+    if not name.strip() or ":" in name or is_unsendable(name):
         raise ValueError("the name of a header holds no colon and no line end, and is not empty")
-    if breaks_line(value):
-        raise ValueError(f"the value of {name} holds a line end or a zero")
+    if is_unsendable(value):
+        raise ValueError(f"the value of {name} holds a line end, a zero or what is no Unicode text")
     return f"{name}: {value}\r\n"
 
 
-def breaks_line(text: str) -> bool:
-    """Whether a text would end a header line before its time."""
-    return any(character in text for character in "\r\n\0")
+def is_unsendable(text: str) -> bool:
+    """Whether a text would end a header line before its time, or cannot be put into UTF-8."""
+    return _UNSENDABLE.search(text) is not None

@@ -263,8 +263,8 @@ async def test_a_port_where_nothing_listens_is_a_refused_connection():
     assert failure.reason == "connection refused"
 
 
-@pytest.mark.parametrize("ending", ["\nEvents: off", "\r", "\0"])
-async def test_a_secret_with_a_line_end_is_a_mistake_here_and_reaches_no_server(ending):
+@pytest.mark.parametrize("ending", ["\nEvents: off", "\r", "\0", "\udcff"])
+async def test_a_secret_that_is_no_line_of_text_is_a_mistake_here_and_reaches_no_server(ending):
     async with serving(hold) as server:
         failure = await failure_of_open(server, password=CANARY + ending)
         assert server.connections == 0
