@@ -81,18 +81,15 @@ class TrunklineApp(App[None], inherit_bindings=False):
             signal.signal(number, handler)
 
     def _catch_signals(self) -> None:
-        """End cleanly on a signal, and let who listened before (the watchdog) hear of it too.
+        """End cleanly on a signal.
 
         These are not the loop's own handlers: those take the one wake-up descriptor of the process, which the
         watchdog needs to hear of signals while this loop is held up by a terminal that does not read.
         """
         loop = asyncio.get_running_loop()
 
-        def end(number: int, frame: FrameType | None) -> None:
+        def end(number: int, _frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(lambda: self.exit(return_code=128 + number))
-            earlier = self._handlers.get(number)
-            if callable(earlier) and earlier is not signal.default_int_handler:
-                earlier(number, frame)
 
         for number in _ENDING:
             self._handlers[number] = signal.signal(number, end)

@@ -14,6 +14,8 @@ from tui.glyphs import Glyphs
 from tui.sanitise import clean
 from tui.themes import Palette
 
+_BOLD = Style(bold=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Ink:
@@ -40,7 +42,15 @@ class Line:
         """Cells that are left."""
         return self._width - self._used
 
-    def add(self, text: str, tone: str = "text", width: int | None = None, align: Align = "left") -> Line:
+    def add(
+        self,
+        text: str,
+        tone: str = "text",
+        width: int | None = None,
+        align: Align = "left",
+        *,
+        bold: bool = False,
+    ) -> Line:
         """Write text in a tone, in exactly `width` cells if given, else in as many as it takes."""
         plain = self._ink.glyphs.plain
         text = plain(clean(text))
@@ -48,7 +58,8 @@ class Line:
         self.clipped = self.clipped or wanted > self.room
         text = plain(fit(text, min(wanted, self.room), align))
         if text:
-            self._segments.append(Segment(text, self._ink.palette.style(tone, self._surface)))
+            style = self._ink.palette.style(tone, self._surface)
+            self._segments.append(Segment(text, style + _BOLD if bold else style))
             self._used += cell_len(text)
         return self
 

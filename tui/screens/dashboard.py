@@ -38,6 +38,10 @@ _TALL = 30
 """Lines from which the log takes a quarter of the height and the header stands free."""
 
 
+def _key(key: str, action: str, description: str, help_text: str, *, show: bool = True) -> Binding:
+    return Binding(key, action, description, tooltip=help_text, show=show, id=action)
+
+
 @dataclass(frozen=True, slots=True)
 class ExtraKey:
     """A key that somebody else puts on the dashboard."""
@@ -55,16 +59,16 @@ class Dashboard(Screen[None], inherit_bindings=False):
     HORIZONTAL_BREAKPOINTS = [(0, "-small"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (_TALL, "-tall")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "reconnect", "reconnect", id="reconnect"),
-        Binding("R", "reconnect_all", "all", id="reconnect_all"),
-        Binding("u", "refresh_all", "refresh", id="refresh"),
-        Binding("p", "pause", "pause", id="pause"),
-        Binding("slash", "filter", "filter", key_display="/", id="filter"),
-        Binding("escape", "show_all", "show all", key_display="esc", show=False, id="show_all"),
-        Binding("f", "follow", "follow", id="follow"),
-        Binding("tab,shift+tab", "switch_pane", "log", key_display="tab", id="switch_pane"),
-        Binding("question_mark", "help", "help", key_display="?", id="help"),
-        Binding("q,ctrl+c", "quit", "quit", key_display="q", id="quit"),
+        _key("r", "reconnect", "reconnect", "close and open the selected connection now, come what may"),
+        _key("R", "reconnect_all", "all", "the same for all; asks first when any are up"),
+        _key("u", "refresh_all", "refresh", "send every connection a heartbeat and a check now"),
+        _key("p", "pause", "pause", "close the selected connection and keep it closed; again takes it up"),
+        _key("slash", "filter", "filter", "show only rows, or lines of the log, that hold some words"),
+        _key("escape", "show_all", "show all", "end the filter", show=False),
+        _key("f", "follow", "follow", "have the log follow the newest line, or hold still"),
+        _key("tab,shift+tab", "switch_pane", "log", "give the keys to the log, or back to the rows"),
+        _key("question_mark", "help", "help", "this page"),
+        _key("q,ctrl+c", "quit", "quit", "close every connection and end; asks first"),
     ]  # fmt: skip
 
     def __init__(self, client: ManagerClient, ink: Ink, *, title: str, keys: Sequence[ExtraKey]) -> None:
@@ -202,6 +206,10 @@ class Dashboard(Screen[None], inherit_bindings=False):
             return action == "pause" or selected.phase is not Phase.STOPPED
         if action in ("reconnect_all", "refresh_all"):
             return any(status.phase.counts for status in self.board.statuses.values())
+        if action in ("filter", "switch_pane"):
+            return bool(self.board.statuses) or self._log.log_lines.total > 0
+        if action == "follow":
+            return self._log.log_lines.total > 0
         if action == "show_all":
             return bool(self._log.log_lines.words if self._in_log else self._words)
         return True
@@ -353,7 +361,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         for binding in widget._bindings.key_to_bindings.values():  # noqa: SLF001 - Textual offers no public way
             for one in binding:
                 shown = self.app.get_key_display(one)
-                names, _ = keys.setdefault(one.action, ([], one.description))
+                names, _ = keys.setdefault(one.action, ([], one.tooltip or one.description))
                 if shown not in names:
                     names.append(shown)
         return [(" ".join(names), what) for names, what in keys.values()]

@@ -72,12 +72,16 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Tell which windows show the ticking columns."""
         self._windows = (bars, seconds)
 
+    @property
+    def _width(self) -> int:
+        return self.scrollable_content_region.width
+
     # What is shown
 
     def show(self, board: Board, feedback: Mapping[str, Feedback], words: str) -> None:
         """Show the connections that match `words`; only lines that say something new are repainted."""
         self._source = (board, feedback, words)
-        if not self.size.width:
+        if not self._width:
             return
         statuses = board.matching(words)
         lines = arrange(
@@ -93,7 +97,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         same_shape = len(lines) == len(self._lines) and columns == self._columns
         before = list(zip(self._lines, self._rows, strict=True))
         self._lines, self._rows, self._columns = lines, described, columns
-        self.virtual_size = Size(self.size.width, len(lines))
+        self.virtual_size = Size(self._width, len(lines))
         old_cursor_at, self._cursor_at = self._cursor_at, self._find_cursor()
         if not same_shape:
             self._place_windows()
@@ -122,7 +126,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         statuses = board.statuses.values()
         longest_name = max((cell_len(status.name) for status in statuses), default=0)
         longest_endpoint = max((cell_len(status.endpoint) for status in statuses), default=0)
-        return columns_for(self.size.width, longest_name, longest_endpoint)
+        return columns_for(self._width, longest_name, longest_endpoint)
 
     def _place_windows(self) -> None:
         if self._windows is None:
@@ -279,7 +283,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _refresh_index(self, index: int) -> None:
         y = index - self.scroll_offset.y
         if 0 <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
+            self.refresh(Region(0, y, self._width, 1))
             for window in self._windows or ():
                 window.refresh_line(y)
 
@@ -308,7 +312,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def line_strip(self, index: int) -> Strip:
         """Draw a line of the whole table."""
-        width = self.size.width
+        width = self._width
         if index >= len(self._lines):
             return Line(self._ink, width).strip()
         line, row = self._lines[index], self._rows[index]

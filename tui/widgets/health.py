@@ -70,16 +70,16 @@ class Counts(OneLine):
         tone = phases.BAND_TONES[band]
         number = f"{board.health} %" if board.health is not None else "unknown"
         if large:
-            line.add(_word(board.health, band), "strong" if band is Band.UNKNOWN else tone).add("  ")
+            line.add(_word(board.health, band), tone, bold=True).add(" ")
         else:
-            line.to(1 if width >= NARROW else 0).add(number, tone).add(" ")
+            line.to(1 if width >= NARROW else 0).add(number, tone, bold=True).add(" ")
         for phase, counted in phases.counts(statuses):
             word = f" {phase.value}" if words else ""
             line.add(f" {glyphs.phases[phase]} {formats.count(counted)}{word} ", phases.TONES[phase])
         if statuses:
             line.add(f" of {formats.count(len(statuses))}", "muted")
         if title:
-            line.add(f" · {title}", "muted")
+            line.add(f" · {title}" if statuses else f" {title}", "muted")
         return line
 
 

@@ -52,26 +52,30 @@ class VerdictLines(Widget):
         """Draw a verdict."""
         width = self.size.width
         margin = 1 if width >= NARROW and self.app.size.width == width else 0
-        line = Line(self._ink, width).to(margin)
+        line = Line(self._ink, width - 1).to(margin)
+        self._write(line, y)
+        return line.strip().extend_cell_length(width, self._ink.palette.style("text"))
+
+    def _write(self, line: Line, y: int) -> None:
         if self.trouble:
             if y == 0:
-                return line.add(self.trouble, "bad").strip()
+                line.add(self.trouble, "bad")
+                return
             y -= 1
         if not self._verdicts:
-            return line.add(self._calm[y] if y < len(self._calm) else "", "muted").strip()
-        if y >= len(self._verdicts):
-            return line.strip()
-        last = self.size.height - 1 - bool(self.trouble)
-        hidden = len(self._verdicts) - last - 1 if y == last else 0
-        return self._draw(line, self._verdicts[y], hidden)
+            line.add(self._calm[y] if y < len(self._calm) else "", "muted")
+        elif y < len(self._verdicts):
+            last = self.size.height - 1 - bool(self.trouble)
+            hidden = len(self._verdicts) - last - 1 if y == last else 0
+            self._write_verdict(line, self._verdicts[y], hidden)
 
-    def _draw(self, line: Line, verdict: Verdict, hidden: int) -> Strip:
+    def _write_verdict(self, line: Line, verdict: Verdict, hidden: int) -> None:
         subjects = [clean(shown.subject) for shown in self._verdicts[: self.size.height]]
         longest = min(max(map(cell_len, subjects)), _LONGEST_SUBJECT)
         if line.room < NARROW:
             longest = min(cell_len(clean(verdict.subject)), 12)
         line.add(self._ink.glyphs.phases[verdict.phase], verdict.tone, 2)
-        line.add(verdict.subject, f"{verdict.tone}", longest).add(" " if line.room < NARROW else "  ")
+        line.add(verdict.subject, verdict.tone, longest, bold=True).add(" " if line.room < NARROW else "  ")
         more = f"  +{hidden} more" if hidden > 0 else ""
         line.add(verdict.sentence, "text", line.room - len(more))
-        return line.add(more, "strong").strip()
+        line.add(more, "strong")

@@ -1,0 +1,124 @@
+"""Ends the program on a signal even while a terminal that is not read holds up the main thread."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import termios
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+log = logging.getLogger(__name__)
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_LAST_WORDS = 1.5
+"""Seconds that `on_give_up` may take."""
+_LEAVE = b"\x1b[<u\x1b[?2004l\x1b[?1004l\x1b[?1049l\x1b[?25h"
+"""Ends the keyboard protocol, pasting and focus marks, and the alternate screen; shows the cursor."""
+
+
+class Watchdog:
+    """Watches over what runs inside its `with`.
+
+    Python hands a signal to the main thread, and asyncio to its loop. Textual's loop stands still once thirty
+    of its writes wait for a terminal that does not read. The interpreter's wake-up descriptor is written to
+    by the signal itself, whatever the threads are doing: a thread of its own reads it here. If the `with`
+    has not been left `grace` seconds after a signal, that thread calls `on_give_up`, gives the terminal back
+    as far as it takes anything, and ends the process with 128 + the signal's number, 5 s after the signal
+    at the latest.
+
+    The signals themselves are swallowed here; whoever runs inside catches them to end in good order, with
+    `signal.signal`, not with `loop.add_signal_handler`, which takes the wake-up descriptor away.
+    """
+
+    def __init__(self, on_give_up: Callable[[], None], grace: float = 3.0) -> None:
+        """Prepare; must be entered on the main thread.
+
+        Args:
+            on_give_up: closes what must not be left open; called on another thread, given up after 1.5 s.
+            grace: seconds that an orderly end may take.
+        """
+        self._on_give_up = on_give_up
+        self._grace = grace
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+        self._read_end = self._write_end = self._earlier_end = -1
+        self._earlier: dict[int, Any] = {}
+        self._terminal: list[Any] | None = None
+
+    def __enter__(self) -> Self:
+        self._terminal = _terminal_attributes()
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._write_end, False)
+        self._earlier_end = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
+        self._earlier = {number: signal.signal(number, _swallow) for number in _ENDING}
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        for number, handler in self._earlier.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._earlier_end)
+        os.write(self._write_end, b"\0")
+        self._thread.join()
+        os.close(self._read_end)
+        os.close(self._write_end)
+
+    def _watch(self) -> None:
+        while True:
+            for number in os.read(self._read_end, 64):
+                if not number:
+                    return
+                if number in _ENDING and not self._over.wait(self._grace):
+                    self._give_up(number)
+
+    def _give_up(self, number: int) -> None:
+        last_words = threading.Thread(target=self._close_what_is_open, name="last words", daemon=True)
+        last_words.start()
+        last_words.join(_LAST_WORDS)
+        _give_terminal_back(self._terminal)
+        os._exit(128 + number)
+
+    def _close_what_is_open(self) -> None:
+        try:
+            self._on_give_up()
+        except Exception:
+            log.exception("closing raised while giving up")
+
+
+def _swallow(number: int, frame: FrameType | None) -> None:
+    """Without a handler the signal would end the process before anything is closed."""
+
+
+def _terminal_attributes() -> list[Any] | None:
+    with contextlib.suppress(termios.error, OSError, ValueError):
+        return termios.tcgetattr(sys.__stdin__.fileno()) if sys.__stdin__ else None
+    return None
+
+
+def _give_terminal_back(attributes: list[Any] | None) -> None:
+    """Restore the terminal as far as it goes without waiting for it."""
+    if attributes is None or sys.__stdin__ is None:
+        return
+    with contextlib.suppress(termios.error, OSError, ValueError):
+        number = sys.__stdin__.fileno()
+        # What the terminal has not read is thrown away: there is room again for the few bytes that follow.
+        termios.tcflush(number, termios.TCOFLUSH)
+        termios.tcsetattr(number, termios.TCSANOW, attributes)
+        # Opened anew, so that not waiting holds for this write alone and not for the shell's end as well.
+        terminal = os.open(os.ttyname(number), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            os.write(terminal, _LEAVE)
+        finally:
+            os.close(terminal)
