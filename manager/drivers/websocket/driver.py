@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import socket
+import ssl
 import time
-from typing import Any
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
@@ -18,7 +16,8 @@ from manager.drivers.failures import failure_of
 from manager.drivers.tls import client_context
 from manager.drivers.websocket.endings import no_common_subprotocol, refused
 from manager.drivers.websocket.handshake import Handshake, prepare
-from manager.drivers.websocket.session import CLOSE_TIMEOUT, Connection, WebSocketSession
+from manager.drivers.websocket.opening import Opening
+from manager.drivers.websocket.session import Connection, WebSocketSession
 from manager.endpoint import Endpoint
 from manager.errors import NotConnectedError
 from manager.model import Stage
@@ -26,30 +25,6 @@ from manager.secret import SecretUnavailableError
 from manager.settings import WebSocketSettings
 
 _ARI_PATH = "/ari/events"
-
-_SILENT = logging.Logger("websockets", logging.CRITICAL + 1)  # noqa: LOG001 - outside of the tree on purpose
-"""The library's logger. At DEBUG it would write the address with its query, every header and every message:
-all that may hold a secret. This one belongs to no tree, so no configuration of logging makes it speak; what
-went wrong is told by the failures that the session raises."""
-
-
-class _Opening(connect):
-    """One opening of the library's client that says when it sends the request, and follows no redirect."""
-
-    stage: Stage
-    about_to_ask: Stage
-    listener: SessionListener
-
-    async def open_tcp_connection(self) -> ClientConnection:
-        """Connect and finish TLS; the request goes out right after this."""
-        connection = await super().open_tcp_connection()
-        self.stage = self.about_to_ask
-        self.listener.reached(self.stage)
-        return connection
-
-    def process_redirect(self, exc: Exception) -> Exception:
-        """Let a redirect be the refusal it is: credentials go to the configured address only."""
-        return exc
 
 
 class WebSocketDriver:
@@ -90,21 +65,19 @@ class WebSocketDriver:
         self, endpoint: Endpoint, handshake: Handshake, asking: Stage, listener: SessionListener
     ) -> Connection:
         tls = self._tls(endpoint)
-        sock = None if handshake.proxy else await self._dial(endpoint, listener)
-        if sock is None:
+        sock = None
+        if handshake.proxy is None:
+            sock = await self._dial(endpoint, listener)
+        else:
             listener.reached(Stage.CONNECT)
-        elif tls:
-            listener.reached(Stage.TLS)
-        stage = Stage.TLS if sock and tls else Stage.CONNECT
-        opening: _Opening | None = None
+        opening: Opening | None = None
         try:
-            opening = self._opening(handshake, sock, tls)
-            opening.stage, opening.about_to_ask, opening.listener = stage, asking, listener
+            opening = self._opening(handshake, sock, tls, asking=asking, listener=listener)
             connection = await opening
         except (OSError, WebSocketException, ImportError, ValueError) as error:
             failure = refused(
                 error,
-                opening.stage if opening else stage,
+                opening.stage if opening else Stage.CONNECT,
                 known=self._is_known(endpoint),
                 quote=handshake.quoted,
                 now=time.time(),
@@ -119,30 +92,33 @@ class WebSocketDriver:
         # Raised here, outside of `except`: the library's exceptions hold the address and must not be kept.
         raise DriverError(failure)
 
-    def _opening(self, handshake: Handshake, sock: socket.socket | None, tls: dict[str, Any]) -> _Opening:
+    def _opening(
+        self,
+        handshake: Handshake,
+        sock: socket.socket | None,
+        tls: tuple[ssl.SSLContext, str] | None,
+        *,
+        asking: Stage,
+        listener: SessionListener,
+    ) -> Opening:
         settings = self._settings
-        where = tls if sock is None else {"sock": sock, **tls}
-        return _Opening(
+        return Opening(
             handshake.url.reveal(),
+            sock,
+            tls,
+            asking=asking,
+            listener=listener,
             additional_headers=[(name, value.reveal()) for name, value in handshake.headers],
-            user_agent_header="trunkline",
             subprotocols=[Subprotocol(name) for name in settings.subprotocols] or None,
             compression="deflate" if settings.compression else None,
             proxy=handshake.proxy.reveal() if handshake.proxy else None,
-            open_timeout=None,
-            ping_interval=None,
-            close_timeout=CLOSE_TIMEOUT,
             max_size=settings.max_message_size,
-            logger=_SILENT,
-            create_connection=Connection,
-            **where,
         )
 
-    def _tls(self, endpoint: Endpoint) -> dict[str, Any]:
+    def _tls(self, endpoint: Endpoint) -> tuple[ssl.SSLContext, str] | None:
         if endpoint.scheme != "wss":
-            return {}
-        name = self._settings.tls.server_name or endpoint.host
-        return {"ssl": client_context(self._settings.tls), "server_hostname": name}
+            return None
+        return client_context(self._settings.tls), self._settings.tls.server_name or endpoint.host
 
     async def _dial(self, endpoint: Endpoint, listener: SessionListener) -> socket.socket:
         assert endpoint.port is not None  # noqa: S101 - parse_endpoint gives every ws address one

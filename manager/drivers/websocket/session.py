@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, ClassVar
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from manager.drivers.base import DriverError, SessionListener
 from manager.drivers.websocket.endings import ended
@@ -43,7 +45,8 @@ class Connection(ClientConnection):
         """Take the end of the connection in."""
         if self._unfinished is not None:
             self._unfinished.cancel()
-        super().connection_lost(exc)
+        if hasattr(self, "transport"):  # not if TLS through a proxy failed: then it was never made
+            super().connection_lost(exc)
 
 
 class _AriMessage(msgspec.Struct):
@@ -146,14 +149,14 @@ class WebSocketSession:
             await asyncio.wait([self._reader])
 
     async def _send(self, message: str | bytes) -> None:
-        try:
+        with contextlib.suppress(ConnectionClosed):
             await self._connection.send(message)
-        except ConnectionClosed as error:
-            failure = self._end(error)
-        else:
-            self._counts["messages_out"] += 1
-            self._counts["bytes_out"] += _size(message)
-            return
+            # The library also returns from waiting for a full buffer when the connection is lost meanwhile.
+            if self._connection.state is not State.CLOSED:
+                self._counts["messages_out"] += 1
+                self._counts["bytes_out"] += _size(message)
+                return
+        failure = self._end(self._connection.close_exc)
         raise NotConnectedError(f"the connection {self._settings.name} is closed: {failure.reason}")
 
     async def _ask(self, question: str, expected: bytes, stage: Stage) -> float:
