@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ def test_the_examples_of_rfc_7616_come_out(algorithm, expected):
         username="Mufasa",
         realm="http-auth@example.org",
         password=PASSWORD,
-        nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFzH4GiTo0v",
+        nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
         method="GET",
         uri="/dir/index.html",
         qop="auth",
@@ -49,7 +51,6 @@ def test_the_examples_of_rfc_7616_come_out(algorithm, expected):
 
 def test_the_sha_512_256_example_of_rfc_7616_comes_out():
     """§3.9.2 as corrected by its errata."""
-    username = "488869477bf257147b804c45308cd62ac4e25eb717b12b298c79e62dcea254ec"
     assert response_value(
         algorithm="SHA-512-256",
         username="J\u00e4s\u00f8n Doe",
@@ -60,9 +61,8 @@ def test_the_sha_512_256_example_of_rfc_7616_comes_out():
         uri="/doe.json",
         qop="auth",
         nonce_count="00000001",
-        cnonce="NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm",
+        cnonce="NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v",
     ) == "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5"  # fmt: skip
-    assert len(username) == 64
 
 
 def test_the_example_of_rfc_2069_comes_out_without_qop():
@@ -121,8 +121,10 @@ def test_commas_in_a_realm_and_in_a_quoted_qop_part_nothing():
 def test_several_challenges_in_one_line_come_apart():
     challenges = parse_challenges(
         [
-            'Basic realm="b", Digest realm="d1", nonce="1", algorithm=MD5, Digest realm="d2",nonce="2",'
-            'algorithm=SHA-256, Negotiate YII=, NTLM, Digest realm="d3", nonce="3", algorithm=SHA-3'
+            (
+                'Basic realm="b", Digest realm="d1", nonce="1", algorithm=MD5, Digest realm="d2",nonce="2",'
+                'algorithm=SHA-256, Negotiate YII=, NTLM, Digest realm="d3", nonce="3", algorithm=SHA-3'
+            )
         ]
     )
     assert [(c.scheme, c.realm) for c in challenges] == [
@@ -185,10 +187,8 @@ def test_arbitrary_text_raises_nothing_but_a_digest_error(text):
                 solve(challenge)
         except DigestError:
             pass
-        try:
+        with contextlib.suppress(DigestError):
             verify(parse_credentials(prefix + text), password=PASSWORD, method="REGISTER")
-        except DigestError:
-            pass
 
 
 @given(
@@ -201,10 +201,8 @@ def test_arbitrary_credentials_raise_nothing_but_a_digest_error(parameters):
     credentials = parse_credentials("Digest realm=x")
     credentials = type(credentials)(tuple(parameters.items()))
     assert credentials.nonce_count is None or credentials.nonce_count >= 0
-    try:
+    with contextlib.suppress(DigestError):
         verify(credentials, password=PASSWORD, method="REGISTER")
-    except DigestError:
-        pass
 
 
 def test_equal_challenges_keep_the_order_of_the_server():
