@@ -30,6 +30,7 @@ from manager.secret import Secret
 _SERVER = "Asterisk/22.10.1+dfsg+~cs6.17.60671434-1"
 _HALF_A_HANDSHAKE = b"HTTP/1.1 101 Switching Pro"
 _UNAUTHORISED = b'{"message":"Authentication required"}'
+_MESSAGE_PARTS = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 _MAX_MESSAGE = 1024 * 1024
 _UNHEARD = logging.getLogger(f"{__name__}.frames")
 _UNHEARD.disabled = True  # the library logs headers, and with them secrets, at debug level
@@ -96,37 +97,42 @@ class WebSocketServer(LabServer):
         return [(peer, protocol) for peer, protocol in sessions if protocol.state is State.OPEN]
 
     async def serve(self, peer: Peer) -> None:
-        protocol = ServerProtocol(
-            subprotocols=self.subprotocols or None, max_size=_MAX_MESSAGE, logger=_UNHEARD
-        )
         try:
-            while True:
-                content = await peer.reader.read(READ_LIMIT)
-                await self.ready(logged_in=peer.logged_in)
-                if content:
-                    protocol.receive_data(content)
-                else:
-                    protocol.receive_eof()
-                for event in protocol.events_received():
-                    if not await self._take(peer, protocol, event):
-                        return
-                answer, over = _pending(protocol)
-                await peer.send(answer)
-                if over or not content:
-                    return
+            await self._converse(peer)
         finally:
             peer.logged_in = False
             self._open.pop(peer, None)
 
-    async def _take(self, peer: Peer, protocol: ServerProtocol, event: object) -> bool:
-        """Answer a handshake or a message; return whether the session goes on."""
-        if isinstance(event, Request):
-            return await self._shake_hands(peer, protocol, event)
-        if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self.received += 1
-            if protocol.state is State.OPEN:
-                protocol.send_frame(event)
-        return True
+    async def _converse(self, peer: Peer) -> None:
+        protocol = ServerProtocol(
+            subprotocols=self.subprotocols or None, max_size=_MAX_MESSAGE, logger=_UNHEARD
+        )
+        message: list[Frame] = []
+        while True:
+            content = await peer.reader.read(READ_LIMIT)
+            await self.ready(logged_in=peer.logged_in)
+            if content:
+                protocol.receive_data(content)
+            else:
+                protocol.receive_eof()
+            for event in protocol.events_received():
+                if isinstance(event, Request):
+                    if not await self._shake_hands(peer, protocol, event):
+                        return
+                elif isinstance(event, Frame) and event.opcode in _MESSAGE_PARTS:
+                    message.append(event)
+                    if event.fin:
+                        self._echo(protocol, message)
+                        message.clear()
+            answer, over = _pending(protocol)
+            await peer.send(answer)
+            if over or not content:
+                return
+
+    def _echo(self, protocol: ServerProtocol, message: list[Frame]) -> None:
+        self.received += 1
+        if protocol.state is State.OPEN:
+            protocol.send_frame(Frame(message[0].opcode, b"".join(part.data for part in message)))
 
     async def _shake_hands(self, peer: Peer, protocol: ServerProtocol, request: Request) -> bool:
         if self.fault is Fault.CLOSE_IN_HANDSHAKE:

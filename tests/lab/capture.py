@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 _CAPTURES = Path(__file__).parents[1] / "captures"
@@ -46,11 +46,9 @@ class RawClient:
         """Return what comes until the server closes; a reset is an end like another."""
         content = bytearray()
         async with asyncio.timeout(10):
-            try:
+            with suppress(ConnectionResetError):
                 while chunk := await self._reader.read(4096):
                     content += chunk
-            except ConnectionResetError:
-                pass
         return bytes(content)
 
     async def hears_nothing(self) -> bool:
@@ -70,7 +68,5 @@ async def connected(port: int, host: str = "127.0.0.1") -> AsyncIterator[RawClie
         yield RawClient(reader, writer)
     finally:
         writer.close()
-        try:
+        with suppress(OSError):
             await writer.wait_closed()
-        except OSError:
-            pass

@@ -1,0 +1,258 @@
+"""The faults that lie below the protocol, on every server alike, seen from a raw socket."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from manager.lab.ami import AmiServer
+from manager.lab.faults import Fault
+from manager.lab.server import LabServer
+from manager.lab.websocket import WebSocketServer
+from manager.secret import Secret
+from tests.lab import test_ami_server as ami
+from tests.lab import test_websocket_server as websocket
+from tests.lab.capture import RawClient, connected
+
+
+class Ami:
+    """How a raw client logs in to an AMI and asks for a sign of life."""
+
+    @staticmethod
+    def server() -> LabServer:
+        return AmiServer(username="monitor", password=Secret("secret"), refusal_hold=0, read=frozenset())
+
+    @staticmethod
+    def say_hello(client: RawClient) -> None:
+        client.send(ami.login())
+
+    @staticmethod
+    async def log_in(client: RawClient) -> None:
+        await ami.logged_in(client)
+
+    @staticmethod
+    async def alive(client: RawClient) -> None:
+        client.send(ami.PING)
+        assert b"Ping: Pong" in await client.until(b"\r\n\r\n")
+
+    @staticmethod
+    def ask(client: RawClient) -> None:
+        client.send(ami.PING)
+
+
+class WebSocket:
+    @staticmethod
+    def server() -> LabServer:
+        return WebSocketServer()
+
+    @staticmethod
+    def say_hello(client: RawClient) -> None:
+        client.send(websocket.OPENING + b"\r\n")
+
+    @staticmethod
+    async def log_in(client: RawClient) -> None:
+        await websocket.opened(client)
+
+    @staticmethod
+    async def alive(client: RawClient) -> None:
+        client.send(websocket.frame(websocket.PING, b"?"))
+        assert await websocket.next_frame(client) == (websocket.PONG, b"?")
+
+    @staticmethod
+    def ask(client: RawClient) -> None:
+        client.send(websocket.frame(websocket.PING, b"?"))
+
+
+Dialect = type[Ami] | type[WebSocket]
+
+
+@pytest.fixture(params=[Ami, WebSocket], ids=["ami", "websocket"])
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    return request.param  # type: ignore[no-any-return]  # pytest types it as Any
+
+
+@pytest.fixture
+async def server(dialect: Dialect) -> AsyncIterator[LabServer]:
+    async with dialect.server() as started:
+        yield started
+
+
+async def refused(server: LabServer) -> bool:
+    try:
+        async with connected(server.port):
+            return False
+    except ConnectionRefusedError:
+        return True
+
+
+async def test_a_healthy_one_answers(server: LabServer, dialect: Dialect) -> None:
+    async with connected(server.port) as client:
+        await dialect.log_in(client)
+        await dialect.alive(client)
+        assert (server.connects, server.logins, server.refused) == (1, 1, 0)
+
+
+async def test_refuse_cuts_sessions_and_closes_the_port_until_taken_back(
+    server: LabServer, dialect: Dialect
+) -> None:
+    async with connected(server.port) as client:
+        await dialect.log_in(client)
+        server.fault = Fault.REFUSE
+        assert await client.rest() == b""
+        assert await refused(server)
+        server.fault = None
+    async with connected(server.port) as client:
+        await dialect.log_in(client)
+
+
+async def test_a_port_that_refuses_is_given_to_nobody_else(server: LabServer) -> None:
+    server.fault = Fault.REFUSE
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind((server.host, server.port))
+
+
+async def test_accept_and_close_leaves_old_sessions_alone(server: LabServer, dialect: Dialect) -> None:
+    async with connected(server.port) as old:
+        await dialect.log_in(old)
+        server.fault = Fault.ACCEPT_AND_CLOSE
+        async with connected(server.port) as new:
+            assert await new.rest() == b""
+        await dialect.alive(old)
+
+
+async def test_hang_accepts_and_never_answers_anyone(server: LabServer, dialect: Dialect) -> None:
+    async with connected(server.port) as old:
+        await dialect.log_in(old)
+        server.fault = Fault.HANG
+        dialect.ask(old)
+        async with connected(server.port) as new:
+            dialect.say_hello(new)
+            assert await new.hears_nothing()
+            assert await old.hears_nothing()
+            server.fault = None
+            await new.until(b"\r\n")
+    assert server.connects == 2
+
+
+async def test_hang_after_login_lets_in_and_falls_silent(server: LabServer, dialect: Dialect) -> None:
+    server.fault = Fault.HANG_AFTER_LOGIN
+    async with connected(server.port) as client:
+        await dialect.log_in(client)
+        dialect.ask(client)
+        assert await client.hears_nothing()
+        assert server.logins == 1
+
+
+async def test_what_was_asked_of_a_frozen_server_is_answered_when_it_thaws(
+    server: LabServer, dialect: Dialect
+) -> None:
+    async with connected(server.port) as client:
+        await dialect.log_in(client)
+        server.fault = Fault.HANG
+        dialect.ask(client)
+        assert await client.hears_nothing()
+        server.fault = None
+        assert await client.exactly(2)
+
+
+async def test_a_handshake_is_closed_in_the_middle(server: LabServer, dialect: Dialect) -> None:
+    server.fault = Fault.CLOSE_IN_HANDSHAKE
+    async with connected(server.port) as client:
+        dialect.say_hello(client)
+        assert await client.rest() in (ami.BANNER, b"HTTP/1.1 101 Switching Pro")
+        assert server.logins == 0
+
+
+async def test_wrong_password_refuses_what_was_right(server: LabServer, dialect: Dialect) -> None:
+    server.fault = Fault.WRONG_PASSWORD
+    async with connected(server.port) as client:
+        dialect.say_hello(client)
+        said = await client.rest()
+    assert b"Authentication failed" in said or b" 401 Unauthorized" in said
+    assert (server.logins, server.refused) == (0, 1)
+
+
+async def test_slow_answers_late_but_answers(server: LabServer, dialect: Dialect) -> None:
+    server.delay = 0.5
+    async with connected(server.port) as client:
+        await dialect.log_in(client)
+        server.fault = Fault.SLOW
+        dialect.ask(client)
+        assert await client.hears_nothing()
+        assert await client.exactly(2)
+
+
+async def test_garbage_takes_the_place_of_answers(server: LabServer, dialect: Dialect) -> None:
+    server.fault = Fault.GARBAGE
+    async with connected(server.port) as client:
+        dialect.say_hello(client)
+        said = await client.until(b"\r\n\r\n")
+    assert b"\x1b" in said
+    assert b"Asterisk" not in said
+    assert b"HTTP" not in said
+
+
+async def test_drop_cuts_all_sessions_and_takes_new_ones(server: LabServer, dialect: Dialect) -> None:
+    async with connected(server.port) as first, connected(server.port) as second:
+        await dialect.log_in(first)
+        await dialect.log_in(second)
+        assert server.drop() == 2
+        assert await first.rest() == b""
+        assert await second.rest() == b""
+    async with connected(server.port) as client:
+        await dialect.log_in(client)
+
+
+async def test_drop_reaches_sessions_of_a_frozen_server(server: LabServer, dialect: Dialect) -> None:
+    async with connected(server.port) as client:
+        await dialect.log_in(client)
+        server.fault = Fault.HANG
+        dialect.ask(client)
+        assert await client.hears_nothing()
+        server.drop()
+        assert await client.rest() == b""
+
+
+async def test_a_restart_refuses_for_its_pause_and_keeps_the_port(
+    server: LabServer, dialect: Dialect
+) -> None:
+    port = server.port
+    async with connected(port) as client:
+        await dialect.log_in(client)
+        restarting = asyncio.create_task(server.restart(pause=0.3))
+        await client.rest()
+        assert await refused(server)
+        await restarting
+    assert server.port == port
+    async with connected(port) as client:
+        await dialect.log_in(client)
+
+
+async def test_a_stopped_one_starts_again_on_its_port(dialect: Dialect) -> None:
+    server = dialect.server()
+    async with server:
+        port = server.port
+    async with server:
+        assert server.port == port
+        async with connected(port) as client:
+            await dialect.log_in(client)
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+async def test_a_stop_in_any_fault_leaves_nothing(dialect: Dialect, fault: Fault) -> None:
+    server = dialect.server()
+    server.fault = fault
+    await server.start()
+    if fault is Fault.REFUSE:
+        await server.stop()
+        return
+    async with connected(server.port) as client:
+        dialect.say_hello(client)
+        while not server.connects:
+            await asyncio.sleep(0)
+        await server.stop()
+        await client.rest()
+    assert server.sessions == 0
