@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from manager.client import ManagerClient
@@ -77,12 +78,17 @@ class Follower:
     async def _read(self, position: Position) -> bool:
         """Pass events on; whether some were missed, so that a snapshot is needed."""
         board, taken = self._viewer.board, 0
-        async for event in self._client.events(position):
-            if isinstance(event, Gap):
-                return True
-            self._told = Position(position.epoch, event.seq)
-            self._viewer.told(event, fresh=event.seq > board.position.seq)
-            taken += 1
-            if taken % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-        return False
+        stream = self._client.events(position)
+        try:
+            async for event in stream:
+                if isinstance(event, Gap):
+                    return True
+                self._told = Position(position.epoch, event.seq)
+                self._viewer.told(event, fresh=event.seq > board.position.seq)
+                taken += 1
+                if taken % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            return False
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()

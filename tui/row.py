@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,9 +34,10 @@ class Countdown:
         shown = formats.remaining_seconds(remaining)
         if shown <= 1:
             return None
-        if shown > 1000:
-            return max(remaining - 1000, 0.0) % 60 or 60.0
-        return remaining - (shown - 1)
+        if shown < 1000:
+            return remaining - (shown - 1)
+        # Minutes change at whole minutes; below 1,000 s seconds are shown.
+        return remaining - max(60 * (math.ceil(shown / 60) - 1), 999)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from manager.model import BudgetStatus, Phase, Status
 from tui import formats, phases, rows
 
 _UNREACHABLE = ("no route to host", "network unreachable", "network down")
-_AWAY = (Phase.WAITING, Phase.PARKED, Phase.CONNECTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def _causes(group: str, members: Sequence[Status]) -> Iterable[_Cause]:
     blocked = [status for status in members if status.phase is Phase.BLOCKED]
     for same in _by_reason(blocked):
         yield cause(0, same)
-    away = [status for status in members if status.phase in _AWAY and status.failure is not None]
+    away = [status for status in members if _is_away(status)]
     # A host of which nothing is left is one cause, in whatever words each connection met it.
     one_cause = len(away) > 1 and len(away) + len(blocked) == whole
     for same in [away] if one_cause else _by_reason(away):
@@ -90,6 +89,13 @@ def _causes(group: str, members: Sequence[Status]) -> Iterable[_Cause]:
     slow = [status for status in members if phases.slow(status)]
     if slow:
         yield cause(4, slow)
+
+
+def _is_away(status: Status) -> bool:
+    """Whether it is lost or never came up; one that opens for the first time is in no trouble yet."""
+    if status.phase is Phase.CONNECTING:
+        return status.failure is not None
+    return status.phase in (Phase.WAITING, Phase.PARKED)
 
 
 def _by_reason(statuses: Sequence[Status]) -> list[list[Status]]:
@@ -131,7 +137,7 @@ def _blocked(cause: _Cause, budget: BudgetStatus | None) -> list[str]:
 
 
 def _away(cause: _Cause, now: float) -> list[str]:
-    reasons = Counter(status.failure.reason for status in cause.members if status.failure)
+    reasons = Counter(status.failure.reason if status.failure else "lost" for status in cause.members)
     reason = reasons.most_common(1)[0][0]
     lost = [status.down_since for status in cause.members if status.down_since is not None]
     what = f"{_verb(reason)} {_who(cause)}"

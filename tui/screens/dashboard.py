@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -28,7 +29,7 @@ from tui.pace import CALM, URGENT, Pace
 from tui.screens.help import HelpScreen, KeySection
 from tui.sentences import LogLine, log_line
 from tui.widgets.connections import Connections, ConnectionTable
-from tui.widgets.eventlog import LogPane
+from tui.widgets.eventlog import LIMIT, LogPane
 from tui.widgets.footer import KeyLine
 from tui.widgets.health import Counts, HealthGauge
 from tui.widgets.prompt import FilterLine, Question
@@ -80,8 +81,9 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.board = Board()
         self.orders = Orders(client, lambda: self._rows_pace.request(0), self._later)
         self._words = ""
-        self._filtering: Widget | None = None
-        self._pending: list[LogLine] = []
+        self._return_to: Widget | None = None
+        """What had the keys before the last line asked for them."""
+        self._pending: deque[LogLine] = deque(maxlen=LIMIT)
         self._resting = False
         self._rows_pace = Pace(self, time.monotonic, self._draw_board)
         self._log_pace = Pace(self, time.monotonic, self._draw_log)
@@ -143,8 +145,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
     def _draw_log(self) -> None:
         if self._resting or not self.is_mounted:
             return
-        lines, self._pending = self._pending, []
-        self._log.log_lines.append(lines)
+        self._log.log_lines.append(self._pending)
+        self._pending.clear()
 
     def on_screen_suspend(self) -> None:
         """Something lies above: what cannot be seen is not drawn."""
@@ -241,7 +243,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             self._reconnect_all()
             return
         verb = "is" if up == 1 else "are"
-        self._question.ask(
+        self._ask(
             "reconnect_all",
             f"{up} of {number} {verb} up and would be closed first: R again does it, any other key does not",
             ("R", "upper_r", "y"),
@@ -263,8 +265,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def action_filter(self) -> None:
         in_log = self._in_log
-        self._filtering = self._log.log_lines if in_log else self._table
-        self._key_line.display = False
+        self._lend_last_line()
         label, words = ("log", self._log.log_lines.words) if in_log else ("rows", self._words)
         self._filter_line.open(label, words)
 
@@ -287,9 +288,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             self.app.exit()
             return
         what = f"closes {formats.plural(open_now, 'connection')}" if open_now else "ends all attempts"
-        self._question.ask(
-            "quit", f"Quitting {what}: q again quits, any other key stays", ("q", "y", "ctrl+c")
-        )
+        self._ask("quit", f"Quitting {what}: q again quits, any other key stays", ("q", "y", "ctrl+c"))
 
     def action_extra(self, key: str) -> None:
         selected = self._selected()
@@ -311,8 +310,21 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     # What questions and filters come to
 
+    def _ask(self, about: str, sentence: str, keys: tuple[str, ...]) -> None:
+        self._lend_last_line()
+        self._question.ask(about, sentence, keys)
+
+    def _lend_last_line(self) -> None:
+        self._return_to = self._log.log_lines if self._in_log else self._table
+        self._key_line.display = False
+
+    def _take_last_line_back(self) -> None:
+        self._key_line.display = True
+        if self._return_to is not None:
+            self._return_to.focus()
+
     def on_question_answered(self, message: Question.Answered) -> None:
-        self._table.focus()
+        self._take_last_line_back()
         if not message.yes:
             return
         if message.about == "quit":
@@ -321,12 +333,10 @@ class Dashboard(Screen[None], inherit_bindings=False):
             self._reconnect_all()
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        self._filter(message.words, in_log=self._filtering is self._log.log_lines)
+        self._filter(message.words, in_log=self._return_to is self._log.log_lines)
 
     def on_filter_line_closed(self) -> None:
-        self._key_line.display = True
-        if self._filtering is not None:
-            self._filtering.focus()
+        self._take_last_line_back()
 
     def _filter(self, words: str, *, in_log: bool) -> None:
         if in_log:

@@ -1,0 +1,125 @@
+"""The sentences of the event log."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from manager.events import (
+    AnyEvent,
+    BudgetChanged,
+    FactsChanged,
+    ListenerDetached,
+    LoginWithheld,
+    MaxAttemptsReached,
+    ProbeAnswered,
+    ProbeFailed,
+    Reconnected,
+    Recovered,
+    Reported,
+    Stable,
+    StateChanged,
+)
+from manager.model import BudgetStatus, Phase
+from tests.tui.fake_client import NO_ANSWER, connection
+from tui.sentences import log_line
+
+NEXT = time.mktime((2026, 11, 23, 2, 44, 18, 0, 0, -1))
+
+
+def told(kind: type, **fields) -> tuple[str, str, str]:
+    line = log_line(kind(seq=1, time=0.0, health=100, **fields))
+    assert line is not None
+    return line.subject, line.word, line.text
+
+
+def changed(
+    phase: Phase, previous: Phase = Phase.UP, type_name: str = "sip", **fields
+) -> tuple[str, str, str]:
+    return told(StateChanged, status=connection("desk", type_name, phase, **fields), previous=previous)
+
+
+def test_a_wait_says_how_long_for_which_attempt_and_why():
+    assert changed(Phase.WAITING) == ("desk", "waiting", "8 s to attempt 4/15 · connection refused")
+
+
+def test_an_attempt_says_its_number_and_where():
+    assert changed(Phase.CONNECTING) == ("desk", "connecting", "attempt 4/15 · pbx1:5060/tcp")
+    assert changed(Phase.CONNECTING, attempt=0)[2] == "pbx1:5060/tcp"
+
+
+def test_up_says_where_and_what_the_session_knows():
+    assert changed(Phase.UP, Phase.CONNECTING, "ami")[2] == "pbx1:5038 · Asterisk 22.10.1 · 4 calls"
+
+
+def test_a_suspect_that_answers_again_says_so():
+    assert changed(Phase.UP, Phase.SUSPECT)[2] == "answers again"
+
+
+def test_a_suspect_says_what_was_not_answered():
+    assert changed(Phase.SUSPECT)[2] == "no answer to OPTIONS · asked again at once"
+
+
+def test_a_refusal_says_why_what_to_do_and_when_it_is_tried_again():
+    text = changed(Phase.BLOCKED, next_attempt=NEXT)[2]
+    assert text == "wrong secret or ACL · mend the password · next try 02:44:18"
+
+
+def test_a_parked_connection_says_when_it_is_tried_again_or_that_it_is_not():
+    assert changed(Phase.PARKED, next_attempt=NEXT)[2] == "connection refused · next try 02:44:18"
+    assert changed(Phase.PARKED, next_attempt=None)[2] == "connection refused · no more tries by itself"
+
+
+def test_pauses_and_stops_say_what_they_are():
+    assert changed(Phase.PAUSED)[2] == "closed until it is resumed"
+    assert changed(Phase.STOPPED)[2] == "closed"
+
+
+def test_a_missed_heartbeat_counts():
+    status = connection("desk", phase=Phase.SUSPECT, failures=2)
+    assert told(ProbeFailed, status=status, probe="heartbeat", failure=NO_ANSWER)[1:] == (
+        "missed",
+        "no answer to a heartbeat: no answer to OPTIONS · 2 of 3",
+    )
+
+
+def test_a_recovery_says_how_long_it_was_away():
+    assert told(Recovered, status=connection("desk"), downtime=45.2, attempts=5)[2] == (
+        "back after 45 s and 5 attempts"
+    )
+    assert told(Reconnected, connections=("a", "b", "c"), downtime=45)[2] == (
+        "all 3 that were lost are back after 45 s"
+    )
+    assert told(Reconnected, connections=("a",), downtime=45)[2] == "a is back after 45 s"
+
+
+def test_budgets_calls_limits_and_listeners_are_told():
+    budget = BudgetStatus(host="pbx2", used=4, limit=4, window=600.0, next_free=NEXT)
+    assert told(BudgetChanged, budget=budget) == (
+        "pbx2",
+        "logins",
+        "4 of 4 refused logins in 10 min · next login 02:44:18",
+    )
+    desk = connection("desk")
+    assert "pbx2 is used up" in told(LoginWithheld, status=desk, host="pbx2")[2]
+    assert (
+        told(Reported, status=desk, report="incomingCall", text="call from 200", fields={})[2]
+        == "call from 200"
+    )
+    assert told(MaxAttemptsReached, status=desk, attempts=15)[2].startswith("all 15 attempts failed")
+    assert told(ListenerDetached, listener="journal", errors=1)[2] == "raised 1 error and is no longer called"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [(ProbeAnswered, {"probe": "heartbeat"}), (FactsChanged, {}), (Stable, {})],
+)
+def test_what_happens_all_the_time_is_not_logged(kind, fields):
+    assert log_line(kind(seq=1, time=0.0, health=100, status=connection("desk"), **fields)) is None
+
+
+def test_every_kind_of_event_has_been_thought_of():
+    silent = {ProbeAnswered, FactsChanged, Stable}
+    spoken = set(log_line.registry) - {object}
+    assert spoken | silent == set(AnyEvent.__args__)
