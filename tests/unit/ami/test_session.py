@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from manager.drivers.ami import AmiReply, AmiSession, ListTooLongError, TooManyActionsError
-from manager.drivers.ami.connection import MAX_PENDING, Connection
+from manager.drivers.ami.connection import MAX_PENDING, Connection, OneLifeProtocol
 from manager.drivers.base import DriverError
 from manager.errors import NotConnectedError
 from manager.model import FailureClass, Stage
@@ -458,27 +458,58 @@ async def test_a_peer_that_never_reads_does_not_make_the_writer_buffer_without_b
     assert {type(outcome) for outcome in outcomes} == {NotConnectedError}
 
 
-async def test_actions_that_waited_for_a_peer_to_read_go_out_when_it_does():
+async def test_actions_that_waited_for_a_peer_to_read_go_out_when_it_does_and_no_faster(monkeypatch):
     let_go = asyncio.Event()
+    buffered: list[int] = []
+    send = OneLifeProtocol.send
+
+    def measured(protocol: OneLifeProtocol, *arguments: object, **options: object) -> object:
+        sent = send(protocol, *arguments, **options)
+        buffered.append(protocol.transport.get_write_buffer_size())
+        return sent
+
+    monkeypatch.setattr(OneLifeProtocol, "send", measured)
 
     async def script(peer: Peer) -> None:
         peer.writer.transport.pause_reading()
         await let_go.wait()
         peer.writer.transport.resume_reading()
-        for _ in range(100):
+        for _ in range(MAX_PENDING):
             await peer.answer("Command", "Success", "Output: done")
         await hold(peer)
 
     async with serving(after_login(script), limit=1024 * 1024) as server:
         session = await open_session(server)
         big = {"Action": "Command", "Command": "x" * 60_000}
-        waiting = [asyncio.create_task(session.action(big, timeout=60)) for _ in range(100)]
+        waiting = [asyncio.create_task(session.action(big, timeout=60)) for _ in range(MAX_PENDING)]
         while session.connection.protocol.writable.is_set():
             await asyncio.sleep(0.01)
         let_go.set()
         replies: list[AmiReply] = await asyncio.gather(*waiting)
         await session.close(graceful=False)
     assert {reply.output for reply in replies} == {("done",)}
+    assert max(buffered) <= 2 * 64 * 1024
+
+
+async def test_a_peer_that_closes_without_having_read_ends_the_session_at_once():
+    closing, over = asyncio.Event(), asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        peer.writer.transport.pause_reading()
+        await closing.wait()
+        peer.writer.write_eof()
+        await over.wait()
+
+    async with opened(after_login(script)) as (session, _):
+        big = {"Action": "Command", "Command": "x" * 60_000}
+        waiting = [asyncio.create_task(session.action(big, timeout=60)) for _ in range(MAX_PENDING)]
+        while session.connection.protocol.writable.is_set():
+            await asyncio.sleep(0.01)
+        closing.set()
+        async with asyncio.timeout(10):
+            assert (await session.ended()).reason == "closed by the server"
+        over.set()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 # The end
