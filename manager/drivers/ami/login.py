@@ -88,6 +88,7 @@ def _refusal(reply: AmiReply, secret: Secret) -> Failure:
         reason = "wrong AMI secret or ACL"
         hint = "AMI does not tell the two apart: check the secret, and permit and deny in manager.conf"
     else:
-        reason = f"login refused: {quoted(reply).replace(secret.reveal(), MASK)}"
+        text = reply.text.replace(secret.reveal(), MASK) if secret else reply.text
+        reason = f"login refused: {quoted(text)}"
         hint = "check the user in manager.conf"
     return Failure(kind=FailureClass.CREDENTIALS, stage=Stage.LOGIN, reason=reason, hint=hint)

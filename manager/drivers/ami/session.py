@@ -23,7 +23,7 @@ CLOSE_TIMEOUT = 2.0
 """Seconds that a Logoff may take."""
 
 PERMISSION_DENIED = "permission denied"
-_LONGEST_QUOTE = 80
+LONGEST_QUOTE = 80
 
 
 class AmiSession:
@@ -58,7 +58,7 @@ class AmiSession:
         Raises:
             DriverError: the connection was lost.
         """
-        self._facts["ami"] = (await self.connection.banner()).rpartition("/")[2]
+        self._learn(ami=(await self.connection.banner()).rpartition("/")[2])
         awaited: list[asyncio.Future[Any]] = [self._booted, self.connection.lost]
         with contextlib.suppress(TimeoutError, DriverError):
             async with asyncio.timeout(BOOT_TIMEOUT):
@@ -171,19 +171,21 @@ class AmiSession:
         return "answered" if calls is None else f"{calls} call{'' if calls == 1 else 's'} up"
 
     def _learn(self, **facts: str | int | None) -> None:
-        self._facts.update({name: value for name, value in facts.items() if value not in ("", None)})
+        for name, value in facts.items():
+            if value not in ("", None):
+                self._facts[name] = quoted(value) if isinstance(value, str) else value
 
 
-def quoted(reply: AmiReply) -> str:
-    """Return what the peer says to an action, short and on one line, for a reason."""
-    text = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in reply.text
+def quoted(text: str) -> str:
+    """Return what the peer says, short and on one line, as it may stand in a reason or a fact."""
+    shown = text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown
     )
-    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
 
 
 def _refused(action: str, reply: AmiReply, stage: Stage) -> Failure:
-    return Failure(kind=FailureClass.TRANSIENT, stage=stage, reason=f"{action} refused: {quoted(reply)}")
+    return Failure(kind=FailureClass.TRANSIENT, stage=stage, reason=f"{action} refused: {quoted(reply.text)}")
 
 
 def _lost(reason: str, hint: str = "") -> Failure:

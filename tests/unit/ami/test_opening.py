@@ -180,6 +180,32 @@ async def test_the_facts_of_an_asterisk_are_known_when_the_session_opens():
         }
 
 
+async def test_facts_are_short_and_on_one_line_whatever_the_server_says():
+    async def script(peer: Peer) -> None:
+        await peer.challenge()
+        await peer.answer("Login")
+        await peer.message("Event: FullyBooted")
+        await peer.answer("CoreSettings", "Success", "SystemName: \x1b]52;c;" + "x" * 5000)
+        await peer.answer("CoreStatus", "Success", "CoreStartupDate: \x1b[2J")
+        await hold(peer)
+
+    async with opened(script) as (session, _):
+        facts = session.facts
+    assert facts["system"] == "\N{REPLACEMENT CHARACTER}]52;c;" + "x" * 72 + "…"
+    assert facts["started"] == "\N{REPLACEMENT CHARACTER}[2J"
+
+
+async def test_a_secret_quoted_back_is_masked_where_the_quote_is_cut_too():
+    async def script(peer: Peer) -> None:
+        await peer.challenge()
+        await peer.answer("Login", "Error", f"Message: {'x' * 74}{CANARY}")
+        await hold(peer)
+
+    async with serving(script) as server:
+        failure = await failure_of_open(server)
+    assert failure.reason == f"login refused: {'x' * 74}***"
+
+
 async def close_at_once(peer: Peer) -> None:
     await peer.close()
 
