@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from manager.secret import MASK, Secret
 
@@ -21,6 +21,7 @@ _SECRET_WORDS = (
     "signature",
     "sig",
     "credential",
+    "cookie",
 )
 
 
@@ -67,8 +68,8 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 def _parse_url(scheme: str, text: str) -> Endpoint:
+    parts = _split(text)
     try:
-        parts = urlsplit(text)
         port = parts.port
     except ValueError:
         raise EndpointError("the port is a number from 1 to 65535") from None
@@ -89,6 +90,8 @@ def _parse_url(scheme: str, text: str) -> Endpoint:
         if scheme == "amis":
             label += "/tls"
         return Endpoint(scheme, host, port, "tls" if scheme == "amis" else "tcp", label, Secret(text))
+    if parts.username is not None and not parts.password:
+        raise EndpointError(f"a user has a password too: {scheme}://user:password@host")
     shown_port = "" if port == _DEFAULT_PORTS[scheme] else f":{port}"
     userinfo = f"{MASK}@" if parts.username is not None else ""
     label = f"{scheme}://{userinfo}{_bracketed(host)}{shown_port}{parts.path}{masked_query(parts.query)}"
@@ -111,8 +114,8 @@ def _parse_sip(scheme: str, text: str) -> Endpoint:
             raise EndpointError(f"a SIP endpoint knows the parameter transport, not {name or 'an empty one'}")
     if scheme == "sips" and transport not in ("tls", "wss"):
         raise EndpointError("sips: goes over tls or wss")
+    parts = _split(f"//{address}")
     try:
-        parts = urlsplit(f"//{address}")
         port = parts.port
     except ValueError:
         raise EndpointError("the port is a number from 1 to 65535") from None
@@ -123,6 +126,13 @@ def _parse_sip(scheme: str, text: str) -> Endpoint:
     host = _checked_host(parts.hostname)
     label = _bracketed(host) + (f":{port}" if port else "") + (f"/{transport}" if transport else "")
     return Endpoint(scheme, host, port, transport, label, Secret(text))
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:
+        raise EndpointError("the host is not a name or an address") from None
 
 
 def masked_query(query: str) -> str:
