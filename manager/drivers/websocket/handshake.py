@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from manager.drivers.base import DriverError
 from manager.endpoint import Endpoint, is_secret_name
+from manager.headers import belongs_to_handshake, is_token, is_value
 from manager.model import Failure, FailureClass, Stage
 from manager.secret import MASK, Secret, SecretSource
 from manager.settings import WebSocketSettings
 
-_TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _LONGEST_QUOTE = 120
 _SHORTEST_WORD = 6
 
@@ -88,9 +86,9 @@ def _is_secret(name: str, value: str | SecretSource) -> bool:
 
 def _check_header(name: str, value: Secret) -> None:
     """Refuse what would end the header line, before the library puts the value into an exception."""
-    if not _TOKEN.fullmatch(name):
-        reason = f"{name!a} is no name of a header"
-    elif not _VALUE.fullmatch(value.reveal()):
+    if not is_token(name) or belongs_to_handshake(name):
+        reason = f"{name!a} is no name of a header that can be set"
+    elif not is_value(value.reveal()):
         reason = f"the value of the header {name} holds characters that no header can"
     else:
         return

@@ -1,0 +1,77 @@
+"""An annotated sample of everything that a configuration file may hold."""
+
+from __future__ import annotations
+
+_SAMPLE = """\
+# trunkline: which connections are kept up, and how. Times are in seconds.
+# Commented lines show the default, unless they say otherwise. `trunkline check` looks at the file.
+#
+# A secret is a plain string (then the file must be yours alone: chmod 600) or a reference, read anew
+# for each login:  { env = "NAME" }   { file = "~/.secrets/NAME" }   { command = ["pass", "show", "NAME"] }
+# Paths are relative to this file.
+
+[defaults]
+# Every line of this table may stand in a connection too, and counts for that one alone.
+
+# base_delay = 1             # wait before attempt 1, doubled for each attempt that follows…
+# max_delay = 30             # …up to this
+# jitter = 0.2               # share of a wait that chance may take off; 0 for exact waits
+# max_attempts = 15          # after this many the connection is parked
+# cooldown = 300             # between the slow probes of a parked connection; 0 for none
+# blocked_retry = 1800       # between the tries of one that was refused for good; 0 for none
+
+# connect_timeout = 15       # name lookup, connect, TLS, handshake and login together
+# stable_after = 30          # up for so long, attempts count from nothing again
+
+# heartbeat_interval = 25    # between two signs of life
+# heartbeat_timeout = 10     # how long one may take…
+# suspect_timeout = 3        # …and how long once one has failed
+# health_interval = 30       # between two deeper looks
+# unhealthy_threshold = 3    # failures in a row at which a session is given up
+
+# login_budget = 4           # refused logins that a host is asked to bear…
+# login_window = 600         # …within this time
+
+[connections.pbx1-ami]
+type = "ami"                                  # Asterisk's manager interface
+endpoints = ["ami://127.0.0.1:5038"]          # amis:// is TLS; several addresses form a pool
+username = "monitor"
+password = { env = "PBX1_SECRET" }
+# weight = 1                                  # share in the health of the whole
+# group = "pbx1"                              # who shares a fate; the host of the endpoint if not set
+
+[connections.desk-6001]
+type = "sip"                                  # a registration at a SIP registrar
+endpoints = ["sip:pbx1.example.com;transport=tcp"]   # udp, tcp, tls; sips: too; ws:// and wss:// as well
+aor = "sip:6001@pbx1.example.com"
+password = { file = "~/.secrets/6001" }
+# username = "6001"                           # the user part of aor if not set
+# expires = 300                               # lifetime of the binding that is asked for
+# invite_answer = 486                         # what an incoming call is refused with, 400 to 699
+
+[connections.backend]
+type = "websocket"
+endpoints = ["wss://backend.example.com/events"]
+headers = { Authorization = { env = "BACKEND_AUTH" } }
+query = { api_key = { env = "ARI_KEY" } }     # secret parameters; harmless ones may stand in the address
+subprotocols = []                             # the server has to take one of these
+on_connect = ['{"subscribe": "calls"}']       # messages sent after each connect
+heartbeat_message = '{"type": "ping"}'        # answered by any message; a protocol ping if not set
+check_message = '{"type": "status"}'          # the deeper look; none if not set
+check_reply = '"ok"'                          # what the reply contains; any message if not set
+# compression = false
+# max_message_size = 1048576                  # bytes; a larger message ends the session
+# proxy = "http://proxy.example.com:3128"     # socks5:// too; none if not set, whatever the environment says
+
+# TLS, for any of them:
+# verify = true                               # whether the server's certificate is checked
+# ca_file = "ca.pem"                          # authorities to trust instead of the system's
+# cert_file = "client.pem"                    # a certificate of our own…
+# key_file = "client.key"                     # …and its key
+# server_name = "backend.example.com"         # name to check against; the host of the endpoint if not set
+"""
+
+
+def example() -> str:
+    """Return a sample configuration that is valid as it is and explains every setting."""
+    return _SAMPLE
