@@ -1,7 +1,7 @@
 """panoramisk's actions and messages over a connection that lives once.
 
 Of panoramisk 1.4 this uses the action with its id and future, the table that matches replies to them, and the
-message with its idea of success. Replaced is, and why:
+message with its list of what counts as success. Replaced is, and why:
 
 - `Manager.connect`, `connection_lost`, and so what only they start (`connection_made`, `login`, `ping`): they
   log in again every 2 s for ever, in a timer that `close()` cannot stop, and send pings that nobody waits
@@ -15,6 +15,7 @@ message with its idea of success. Replaced is, and why:
   `Shutdown` for a loss.
 - `AMIProtocol.send`, `Action.__str__`, `__repr__`: a line end in a value becomes a header, and the secret of
   a login is part of every text.
+- `Message.success`: takes a refusal that has a header `Event` for a success.
 - `Action.add_message`: guesses at lists by their wording, and never completes one that is refused.
 """
 
@@ -105,7 +106,9 @@ class PendingAction(Action):  # type: ignore[misc] # panoramisk has no types
             self.memory += sum(300 + sys.getsizeof(value) for _, value in message.headers)
             if not message.list_mark:
                 return False
-        self.end(AmiReply(reply.headers, ok=bool(reply.success), events=tuple(self.events)))
+        self.end(
+            AmiReply(reply.headers, ok=reply.response in reply.success_responses, events=tuple(self.events))
+        )
         return True
 
     def end(self, outcome: AmiReply | TrunklineError) -> None:
