@@ -1,0 +1,155 @@
+"""The SIP driver: opens one registration, once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from manager.drivers.base import DriverError, Memory, SessionListener
+from manager.drivers.failures import failure_of
+from manager.drivers.sip.address import AddressError, host_port, parse_uri
+from manager.drivers.sip.lookup import Target, resolve
+from manager.drivers.sip.registration import Identity, Registration, recall, remember
+from manager.drivers.sip.session import SipSession
+from manager.drivers.sip.transport import Wire, open_wire
+from manager.drivers.tls import client_context
+from manager.endpoint import Endpoint
+from manager.model import Failure, FailureClass, Stage
+from manager.secret import Secret, SecretUnavailableError
+from manager.settings import SipSettings
+
+_SELECTING = (Stage.CONNECT, Stage.TLS, Stage.HANDSHAKE)
+"""Stages at which no credentials were sent, so that the next address may be tried."""
+
+
+class SipDriver:
+    """Registers one address of record."""
+
+    def __init__(self, settings: SipSettings, memory: Memory) -> None:
+        self._settings = settings
+        self._memory = memory
+
+    async def open(self, endpoint: Endpoint, listener: SessionListener) -> SipSession:
+        """Look the registrar up, connect and register; the addresses of a name are tried in order.
+
+        Raises:
+            DriverError: not registered; nothing is left open.
+        """
+        opening = _Opening(self._settings, self._memory, endpoint, listener)
+        try:
+            return await opening.run()
+        except (OSError, SecretUnavailableError) as error:
+            raise DriverError(failure_of(error, opening.stage)) from None
+
+
+class _Opening:
+    """One call of `open`."""
+
+    def __init__(
+        self, settings: SipSettings, memory: Memory, endpoint: Endpoint, listener: SessionListener
+    ) -> None:
+        self.stage = Stage.SECRET
+        self._settings = settings
+        self._memory = memory
+        self._key = f"registration {endpoint.label}"
+        self._endpoint = endpoint
+        self._listener = listener
+
+    async def run(self) -> SipSession:
+        identity = await self._identity()
+        self._reach(Stage.LOOKUP)
+        targets = await resolve(self._endpoint)
+        for target in targets[:-1]:
+            try:
+                async with asyncio.timeout(self._settings.policy.connect_timeout / len(targets)):
+                    return await self._register_at(target, identity)
+            except DriverError as error:
+                if self.stage not in _SELECTING or not _may_differ_elsewhere(error.failure):
+                    raise
+            except OSError:  # TimeoutError is one
+                if self.stage not in _SELECTING:
+                    raise
+        return await self._register_at(targets[-1], identity)
+
+    async def _identity(self) -> Identity:
+        settings = self._settings
+        try:
+            aor = parse_uri(settings.aor)
+        except AddressError as error:
+            raise DriverError(
+                Failure(
+                    kind=FailureClass.CONFIGURATION,
+                    stage=Stage.SECRET,
+                    reason=f"aor is no SIP address: {error}",
+                    hint="it looks like sip:6001@pbx1.example.com",
+                )
+            ) from None
+        self._reach(Stage.SECRET)
+        password: Secret = await settings.password.read()
+        return Identity(aor, settings.username, password, settings.expires)
+
+    async def _register_at(self, target: Target, identity: Identity) -> SipSession:
+        registration = Registration(identity, self._memory, self._key)
+        session = SipSession(
+            registration,
+            self._listener,
+            invite_answer=self._settings.invite_answer,
+            refresh_timeout=self._settings.policy.heartbeat_timeout,
+            clock=asyncio.get_running_loop().time,
+        )
+        try:
+            self._reach(Stage.CONNECT)
+            wire = await self._wire(target, session)
+            registration.attach(wire.transport, wire.local)
+            via = registration.websocket_host if wire.transport in ("WS", "WSS") else None
+            session.flow.attach(wire, via)
+            self._reach(Stage.HANDSHAKE)
+            await session.register(Stage.LOGIN, lambda: self._reach(Stage.LOGIN))
+            session.keep()
+        except BaseException:
+            await session.close(graceful=False)
+            raise
+        return session
+
+    async def _wire(self, target: Target, session: SipSession) -> Wire:
+        tls = self._settings.tls
+        secure = target.transport in ("tls", "wss")
+        context = client_context(tls) if secure else None
+        server_name = tls.server_name or self._endpoint.host
+        if target.transport in ("ws", "wss"):
+            # Late: it costs 90 ms, and few registrations go over WebSocket.
+            from manager.drivers.sip.websocket import open_websocket  # noqa: PLC0415
+
+            return await open_websocket(
+                target, session.flow, url=self._url(target), context=context, server_name=server_name,
+                reached=self._reach,
+            )  # fmt: skip
+        port = recall(self._memory, self._key).port
+        try:
+            return await open_wire(
+                target, session.flow, local_port=port, context=context, server_name=server_name,
+                reached=self._reach,
+            )  # fmt: skip
+        except (TimeoutError, asyncio.CancelledError):
+            if target.transport != "udp" and self.stage is Stage.CONNECT:
+                self._forget_port()
+            raise
+
+    def _url(self, target: Target) -> str:
+        """Return the address as it was set; `sip:host;transport=ws` names no path, and `/ws` is the usual one."""
+        if self._endpoint.scheme in ("ws", "wss"):
+            return self._endpoint.url.reveal()
+        return f"{target.transport}://{host_port(self._endpoint.host, target.port)}/ws"
+
+    def _forget_port(self) -> None:
+        """Let the next session take another port: a firewall may hold on to the old connection."""
+        remember(self._memory, self._key, msgspec.structs.replace(recall(self._memory, self._key), port=None))
+
+    def _reach(self, stage: Stage) -> None:
+        self.stage = stage
+        self._listener.reached(stage)
+
+
+def _may_differ_elsewhere(failure: Failure) -> bool:
+    return failure.kind in (FailureClass.TRANSIENT, FailureClass.OVERLOAD)

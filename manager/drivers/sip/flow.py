@@ -1,0 +1,258 @@
+"""A flow: one wire with the transactions that run over it.
+
+Requests go out and get their responses; what comes in is answered, copies included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Protocol
+
+from manager.drivers.base import DriverError
+from manager.drivers.sip.address import AddressError, host_port, parse_via
+from manager.drivers.sip.message import MessageError, Request, Response, cseq_of, parse_message
+from manager.drivers.sip.transaction import ClientTransaction, ServerTransaction, State
+from manager.drivers.sip.transport import Wire
+from manager.model import Failure, FailureClass, Stage
+
+MAX_SERVER_TRANSACTIONS = 256
+_MAGIC = "z9hG4bK"
+_LOG = logging.getLogger(__name__)
+
+_ServerKey = tuple[str, str, str]
+
+
+class Answerer(Protocol):
+    """Who answers requests."""
+
+    def answer(self, request: Request, *, pending: bool) -> Response:
+        """Return the final response; `pending` tells a CANCEL that its INVITE is known."""
+
+
+class Flow:
+    """Requests and responses over one wire; hears it as its `Receiver`."""
+
+    def __init__(self, answerer: Answerer, clock: Callable[[], float]) -> None:
+        self.over: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
+        """Done when the wire is lost, with why."""
+        self.dropped = 0
+        """Messages that were no SIP, had no transaction, or came while too many were kept."""
+        self.ponged = False
+        """Whether the peer has ever answered a keep-alive."""
+        self._answerer = answerer
+        self._clock = clock
+        self._wire: Wire | None = None
+        self._via = ""
+        self._clients: dict[tuple[str, str], tuple[ClientTransaction, asyncio.Future[Response]]] = {}
+        self._servers: dict[_ServerKey, ServerTransaction] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._pong: asyncio.Future[None] | None = None
+
+    def attach(self, wire: Wire, via_host: str | None = None) -> None:
+        """Run over this wire from now on; `via_host` stands in Via where the address means nothing."""
+        self._wire = wire
+        self._via = via_host or host_port(wire.local[0].partition("%")[0], wire.local[1])
+
+    @property
+    def wire(self) -> Wire:
+        """The wire; there is one once `attach` was called."""
+        assert self._wire is not None  # noqa: S101 - the order of open()
+        return self._wire
+
+    async def request(self, request: Request) -> Response:
+        """Send a request with a Via of its own and return its final response.
+
+        Raises:
+            DriverError: the wire is lost, or no response came in 32 s (timer F).
+        """
+        self._check_alive()
+        branch = _MAGIC + secrets.token_hex(12)
+        head = f"SIP/2.0/{self.wire.transport} {self._via};branch={branch};rport"
+        request.headers = type(request.headers)([("Via", head), *request.headers])
+        raw = request.encode()
+        transaction = ClientTransaction(raw, reliable=self.wire.reliable, now=self._clock())
+        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        key = (branch, request.method)
+        self._clients[key] = transaction, future
+        try:
+            self.wire.send(raw)
+            self._check_alive()
+            self._schedule()
+            return await future
+        finally:
+            if transaction.state is not State.COMPLETED:
+                self._clients.pop(key, None)
+
+    async def ping(self) -> None:
+        """Send an empty line and return when the peer has sent one back.
+
+        Raises:
+            DriverError: the wire is lost.
+        """
+        self._check_alive()
+        if self._pong is None:
+            self._pong = asyncio.get_running_loop().create_future()
+        pong = self._pong
+        self.wire.send(b"\r\n\r\n")
+        await asyncio.shield(pong)
+
+    def nudge(self) -> None:
+        """Send an empty line without waiting, to learn whether the peer answers them."""
+        if not self.over.done():
+            self.wire.send(b"\r\n\r\n")
+
+    async def close(self) -> None:
+        """End every transaction and the wire, and return when nothing is left."""
+        self._end(Failure(kind=FailureClass.TRANSIENT, stage=Stage.SESSION, reason="closed here"))
+        if self._wire is not None:
+            await self._wire.close()
+
+    def received(self, raw: bytes) -> None:
+        """Take a message from the wire."""
+        if self.over.done():
+            return
+        try:
+            message = parse_message(raw)
+            if isinstance(message, Response):
+                self._response(message)
+            else:
+                self._request(message)
+        except (MessageError, AddressError) as error:
+            self.dropped += 1
+            _LOG.debug("dropped a message: %s", error)
+        self._schedule()
+
+    def pong(self) -> bool:
+        """Take the answer to a keep-alive; return whether one was awaited."""
+        self.ponged = True
+        pong, self._pong = self._pong, None
+        if pong is not None and not pong.done():
+            pong.set_result(None)
+        return pong is not None
+
+    def lost(self, failure: Failure) -> None:
+        """Take the end of the wire."""
+        self._end(failure)
+
+    def _response(self, response: Response) -> None:
+        via = parse_via((response.headers.values("Via") or [""])[0])
+        sequence = cseq_of(response)
+        kept = self._clients.get((via.parameter("branch") or "", sequence[1] if sequence else ""))
+        if kept is None:
+            self.dropped += 1
+            return
+        transaction, future = kept
+        if transaction.received(response.status, self._clock()) and not future.done():
+            future.set_result(response)
+
+    def _request(self, request: Request) -> None:
+        via = parse_via((request.headers.values("Via") or [""])[0])
+        method = "INVITE" if request.method == "ACK" else request.method
+        key = (
+            via.parameter("branch") or request.headers.get("Call-ID") or "",
+            f"{via.host}:{via.port}",
+            method,
+        )
+        known = self._servers.get(key)
+        now = self._clock()
+        if request.method == "ACK":
+            if known is not None:
+                known.acknowledged(now)
+            return
+        if known is not None:
+            again = known.repeated()
+            if again is not None:
+                self.wire.send(again)
+            return
+        if len(self._servers) >= MAX_SERVER_TRANSACTIONS:
+            self.dropped += 1
+            return
+        pending = request.method == "CANCEL" and (*key[:2], "INVITE") in self._servers
+        response = self._answerer.answer(request, pending=pending)
+        self._route(response)
+        raw = response.encode()
+        self._servers[key] = ServerTransaction(
+            raw, invite=request.method == "INVITE", reliable=self.wire.reliable, now=now
+        )
+        self.wire.send(raw)
+
+    def _route(self, response: Response) -> None:
+        """Tell the peer in its Via where it was heard (RFC 3261 §18.2.1, RFC 3581 §4)."""
+        first, *others = response.headers.values("Via")
+        via = parse_via(first)
+        address, port = self.wire.peer
+        if via.parameter("rport") == "":
+            via = via.with_parameter("rport", str(port))
+        if via.host != address or via.parameter("rport") is not None:
+            via = via.with_parameter("received", address)
+        response.headers.set("Via", ", ".join([str(via), *others]))
+
+    def _schedule(self) -> None:
+        """Set the one timer of the flow to the earliest deadline of its transactions."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.over.done():
+            return
+        deadlines = [
+            *(client.deadline for client, _ in self._clients.values()),
+            *(server.deadline for server in self._servers.values()),
+        ]
+        earliest = min((deadline for deadline in deadlines if deadline is not None), default=None)
+        if earliest is not None:
+            wait = max(0.0, earliest - self._clock())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._timed)
+
+    def _timed(self) -> None:
+        now = self._clock()
+        self._timer = None
+        for key, (client, future) in list(self._clients.items()):
+            self._send_again(client.timed(now))
+            if client.state is State.TERMINATED:
+                del self._clients[key]
+                if client.timed_out and not future.done():
+                    future.set_exception(DriverError(_unanswered()))
+        for server_key, server in list(self._servers.items()):
+            self._send_again(server.timed(now))
+            if server.state is State.TERMINATED:
+                del self._servers[server_key]
+        self._schedule()
+
+    def _send_again(self, raw: bytes | None) -> None:
+        if raw is not None and not self.over.done():
+            self.wire.send(raw)
+
+    def _check_alive(self) -> None:
+        if self.over.done():
+            raise DriverError(self.over.result())
+
+    def _end(self, failure: Failure) -> None:
+        if self.over.done():
+            return
+        self.over.set_result(failure)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting: list[asyncio.Future[Response] | asyncio.Future[None]] = [
+            future for _, future in self._clients.values()
+        ]
+        if self._pong is not None:
+            waiting.append(self._pong)
+        self._clients.clear()
+        self._servers.clear()
+        for future in waiting:
+            if not future.done():
+                future.set_exception(DriverError(failure))
+                future.exception()  # seen here: whoever awaited it may be gone
+
+
+def _unanswered() -> Failure:
+    return Failure(
+        kind=FailureClass.TRANSIENT,
+        stage=Stage.SESSION,
+        reason="no answer from the registrar",
+        hint="filtered, or the server hangs",
+    )

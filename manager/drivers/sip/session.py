@@ -1,0 +1,234 @@
+"""A session: one registration, kept alive on one flow until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import secrets
+import time
+from collections.abc import Callable
+
+from manager.drivers.base import DriverError, SessionListener
+from manager.drivers.sip import uas
+from manager.drivers.sip.flow import Flow
+from manager.drivers.sip.message import Request, Response, printable
+from manager.drivers.sip.registration import Exchange, Granted, Purpose, Registration
+from manager.model import FactValue, Failure, FailureClass, Stage
+
+CLOSE_TIMEOUT = 2.0
+_ENDING = (FailureClass.CREDENTIALS, FailureClass.PERMANENT, FailureClass.CONFIGURATION)
+
+
+class SipSession:
+    """A registration at a registrar."""
+
+    def __init__(
+        self,
+        registration: Registration,
+        listener: SessionListener,
+        *,
+        invite_answer: int,
+        refresh_timeout: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.flow = Flow(self, clock)
+        self._registration = registration
+        self._listener = listener
+        self._invite_answer = invite_answer
+        self._refresh_timeout = refresh_timeout
+        self._clock = clock
+        self._registering = asyncio.Lock()  # one REGISTER at a time (RFC 3261 §10.2)
+        self._expires = 0
+        self._until = 0.0
+        self._expires_at = 0.0
+        self._server = ""
+        self._calls_refused = 0
+        self._pongs_promised = False
+        self._over: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
+        self._refreshing: asyncio.Task[None] | None = None
+        self.flow.over.add_done_callback(self._flow_over)
+
+    @property
+    def facts(self) -> dict[str, FactValue]:
+        """What is known of the registration.
+
+        `registrar`, `contact`, `expires` (granted, in seconds), `expires_at` (wall time), `transport`,
+        `server`, `public_address` (None until the registrar has said it), `calls_refused`, `messages_dropped`.
+        """
+        wire, registration = self.flow.wire, self._registration
+        public = registration.public
+        return {
+            "registrar": f"{wire.peer[0]} port {wire.peer[1]}",
+            "contact": str(registration.contact),
+            "expires": self._expires,
+            "expires_at": self._expires_at,
+            "transport": wire.transport.lower(),
+            "server": self._server,
+            "public_address": f"{public[0]} port {public[1]}" if public else None,
+            "calls_refused": self._calls_refused,
+            "messages_dropped": self.flow.dropped,
+        }
+
+    async def register(self, stage: Stage, before_credentials: Callable[[], None] | None = None) -> None:
+        """Register, or refresh the registration.
+
+        Raises:
+            DriverError: it was refused, or the flow is lost.
+        """
+        granted = await self._exchange(Purpose.REGISTER, stage, before_credentials)
+        if granted is not None:
+            self._expires = granted.expires
+            self._until = self._clock() + granted.expires
+            self._expires_at = round(time.time() + granted.expires, 3)
+
+    def keep(self) -> None:
+        """Keep the registration alive from now on."""
+        self._refreshing = asyncio.create_task(self._keep_registered(), name="sip refresh")
+
+    async def heartbeat(self) -> float:
+        """Send OPTIONS, whose response is a sign of life whatever it says (RFC 3261 §11).
+
+        Where the peer answers empty lines, one has to be answered too (RFC 5626 §4.4.1).
+        """
+        started = self._clock()
+        pong: asyncio.Task[None] | None = None
+        if self.flow.wire.pings:
+            if self.flow.ponged or self._pongs_promised:
+                pong = asyncio.create_task(self.flow.ping())
+            else:
+                self.flow.nudge()
+        try:
+            response = await self.flow.request(self._registration.options())
+            latency = self._clock() - started
+            self._registration.learn(response)
+            if pong is not None:
+                await pong
+        finally:
+            if pong is not None:
+                pong.cancel()
+                await asyncio.gather(pong, return_exceptions=True)
+        return latency
+
+    async def check(self) -> str:
+        """Read our own binding back (RFC 3261 §10.2.3)."""
+        granted = await self._exchange(Purpose.FETCH, Stage.CHECK)
+        if granted is None or not granted.listed:
+            return "the registrar lists no bindings"
+        return f"bound for {granted.expires} s"
+
+    async def ended(self) -> Failure:
+        """Return when the flow is lost, the registration has run out or was refused."""
+        return await asyncio.shield(self._over)
+
+    async def close(self, *, graceful: bool) -> None:
+        """Take the binding back if `graceful`, and close the flow."""
+        refreshing, self._refreshing = self._refreshing, None
+        try:
+            if refreshing is not None:
+                refreshing.cancel()
+                await asyncio.gather(refreshing, return_exceptions=True)
+            if graceful and not self.flow.over.done():
+                with contextlib.suppress(DriverError, TimeoutError):
+                    async with asyncio.timeout(CLOSE_TIMEOUT):
+                        await self._exchange(Purpose.REMOVE, Stage.SESSION)
+        finally:
+            await self.flow.close()
+
+    def answer(self, request: Request, *, pending: bool) -> Response:
+        """Answer a request of the registrar, and report a call."""
+        response = uas.answer(
+            request, invite_answer=self._invite_answer, pending=pending, tag=secrets.token_hex(6)
+        )
+        if uas.is_new_call(request):
+            text, fields = uas.call_of(request)
+            self._calls_refused += 1
+            self._listener.reported("incomingCall", text, {**fields, "answer": response.status})
+            self._listener.facts_changed()
+        elif response.status == 200 and uas.ends_registration(request):
+            self._end(_lost("the registrar has ended the registration"))
+        return response
+
+    async def _exchange(
+        self, purpose: Purpose, stage: Stage, before_credentials: Callable[[], None] | None = None
+    ) -> Granted | None:
+        async with self._registering:
+            exchange = Exchange(self._registration, purpose, stage, time.time)
+            request: Request | None = exchange.first()
+            while request is not None:
+                if before_credentials is not None and exchange.with_credentials:
+                    before_credentials()
+                    before_credentials = None
+                response = await self.flow.request(request)
+                self._note(response)
+                request = exchange.next(response)
+            return exchange.granted
+
+    def _note(self, response: Response) -> None:
+        headers = response.headers
+        self._server = printable(headers.get("Server") or headers.get("User-Agent") or "", 80) or self._server
+        if headers.number("Flow-Timer") is not None or "outbound" in headers.values("Require"):
+            self._pongs_promised = True
+
+    async def _keep_registered(self) -> None:
+        wait = refresh_delay(self._expires, random.random())  # noqa: S311 - spreads load, hides nothing
+        while True:
+            await asyncio.sleep(wait)
+            remaining = self._until - self._clock()
+            if remaining <= 0:
+                self._end(_lost("the registration has run out and could not be refreshed"))
+                return
+            failure = await self._refreshed(min(self._refresh_timeout, remaining))
+            if self.flow.over.done():
+                return
+            self._listener.refreshed(failure)
+            if failure is None:
+                self._listener.facts_changed()
+                wait = refresh_delay(self._expires, random.random())  # noqa: S311 - as above
+            elif failure.kind in _ENDING:
+                self._end(failure)
+                return
+            else:
+                wait = retry_delay(self._until - self._clock(), failure.retry_after)
+
+    async def _refreshed(self, timeout: float) -> Failure | None:
+        try:
+            async with asyncio.timeout(timeout):
+                await self.register(Stage.REFRESH)
+        except TimeoutError:
+            return Failure(
+                kind=FailureClass.TRANSIENT,
+                stage=Stage.REFRESH,
+                reason="no answer to the refresh of the registration",
+                hint="it is tried again while the registration lives",
+            )
+        except DriverError as error:
+            return error.failure
+        return None
+
+    def _flow_over(self, over: asyncio.Future[Failure]) -> None:
+        self._end(over.result())
+
+    def _end(self, failure: Failure) -> None:
+        if not self._over.done():
+            self._over.set_result(failure)
+
+
+def refresh_delay(expires: float, chance: float) -> float:
+    """Return when to refresh a registration of this lifetime: after 60 to 75 % of it, by `chance` in 0…1.
+
+    What is left has room for several tries, and registrations made together do not stay together.
+    """
+    return expires * (0.6 + 0.15 * chance)
+
+
+def retry_delay(remaining: float, retry_after: float | None) -> float:
+    """Return when to try a failed refresh again within what remains; never after its end."""
+    wait = max(min(remaining / 3, 30.0), 1.0)
+    if retry_after is not None:
+        wait = max(wait, retry_after)
+    return max(0.0, min(wait, remaining))
+
+
+def _lost(reason: str) -> Failure:
+    return Failure(kind=FailureClass.TRANSIENT, stage=Stage.SESSION, reason=reason)

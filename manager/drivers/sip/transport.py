@@ -1,0 +1,235 @@
+"""Wires: one connected socket each, UDP, TCP or TLS, that carries SIP messages (RFC 3261 §18)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Protocol
+
+from manager.drivers.failures import failure_of
+from manager.drivers.sip.framing import KeepAlive, StreamFramer
+from manager.drivers.sip.lookup import Target
+from manager.drivers.sip.message import MessageError
+from manager.model import Failure, FailureClass, Stage
+
+MAX_UNSENT = 256 * 1024
+"""Bytes that may wait for a peer that does not read."""
+CRLF = KeepAlive.PONG.value
+
+
+class Receiver(Protocol):
+    """Who hears what a wire brings; none of the calls raises."""
+
+    def received(self, raw: bytes) -> None:
+        """Take one message, not yet parsed."""
+
+    def pong(self) -> bool:
+        """Take the answer to a keep-alive (RFC 5626 §3.5.1); return whether one was asked for."""
+
+    def lost(self, failure: Failure) -> None:
+        """Take the end of the wire, once."""
+
+
+class Wire(Protocol):
+    """A connected socket."""
+
+    transport: str
+    """As Via names it: `UDP`, `TCP`, `TLS`, `WS`, `WSS`."""
+    reliable: bool
+    """Whether nothing has to be sent again."""
+    pings: bool
+    """Whether an empty line may be sent as a keep-alive."""
+    local: tuple[str, int]
+    peer: tuple[str, int]
+
+    def send(self, raw: bytes) -> None:
+        """Send a message or keep-alive; never blocks. A peer that does not read ends the wire."""
+
+    async def close(self) -> None:
+        """Close at once and return when nothing is left; `lost` is not called any more."""
+
+
+async def connected_socket(target: Target, local_port: int | None) -> socket.socket:
+    """Return a socket connected to a target, from this local port where it can be had.
+
+    A Contact that stays the same needs a port that does; where it is taken, any other does too.
+
+    Raises:
+        OSError: no connection.
+    """
+    if local_port is not None:
+        try:
+            return await _connect(target, local_port)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+                raise
+    return await _connect(target, None)
+
+
+async def _connect(target: Target, local_port: int | None) -> socket.socket:
+    stream = target.transport != "udp"
+    created = socket.socket(
+        socket.AddressFamily(target.family), socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
+    )
+    try:
+        created.setblocking(False)
+        if stream:
+            created.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if local_port is not None:
+            if stream:
+                # Our last connection may still be in TIME_WAIT.
+                created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            created.bind(("::" if target.family == socket.AF_INET6 else "0.0.0.0", local_port))  # noqa: S104
+        await asyncio.get_running_loop().sock_connect(created, target.socket_address)
+    except BaseException:
+        created.close()
+        raise
+    return created
+
+
+class _Wire(asyncio.BaseProtocol):
+    """What UDP and streams have in common."""
+
+    transport: str
+    reliable: bool
+    pings: bool
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver: Receiver | None = receiver
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.local = ("", 0)
+        self.peer = ("", 0)
+
+    def _opened(self, transport: asyncio.BaseTransport) -> None:
+        self.local = transport.get_extra_info("sockname")[:2]
+        self.peer = transport.get_extra_info("peername")[:2]
+
+    def _lost(self, failure: Failure) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.lost(failure)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._closed.done():
+            self._closed.set_result(None)
+        if error is not None:
+            self._lost(failure_of(error, Stage.SESSION))
+        else:
+            self._lost(_ended("connection closed by the peer"))
+
+    async def _until_closed(self) -> None:
+        await asyncio.shield(self._closed)
+
+
+class UdpWire(_Wire, asyncio.DatagramProtocol):
+    """A connected UDP socket: it hears only its peer, and an ICMP "port unreachable" as a refusal."""
+
+    transport = "UDP"
+    reliable = False
+    pings = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._socket: asyncio.DatagramTransport = transport  # type: ignore[assignment]  # asyncio's typing
+        self._opened(transport)
+
+    def datagram_received(self, datagram: bytes, _: object) -> None:
+        if self._receiver is not None and datagram.strip(b"\r\n\0"):
+            self._receiver.received(datagram)
+
+    def error_received(self, error: Exception) -> None:
+        self._lost(failure_of(error, Stage.SESSION))
+
+    def send(self, raw: bytes) -> None:
+        if not self._socket.is_closing():
+            self._socket.sendto(raw)
+
+    async def close(self) -> None:
+        self._receiver = None
+        self._socket.abort()
+        await self._until_closed()
+
+
+class StreamWire(_Wire, asyncio.Protocol):
+    """A TCP or TLS connection."""
+
+    reliable = True
+    pings = True
+
+    def __init__(self, receiver: Receiver, transport: str) -> None:
+        super().__init__(receiver)
+        self.transport = transport
+        self._framer = StreamFramer()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._stream: asyncio.Transport = transport  # type: ignore[assignment]  # asyncio's typing
+        self._opened(transport)
+
+    def data_received(self, chunk: bytes) -> None:
+        try:
+            for frame in self._framer.feed(chunk):
+                self._deliver(frame)
+        except MessageError as error:
+            self._lost(_ended(f"the peer sends what is no SIP: {error}"))
+            self._stream.abort()
+
+    def _deliver(self, frame: bytes | KeepAlive) -> None:
+        if self._receiver is None:
+            return
+        if isinstance(frame, bytes):
+            self._receiver.received(frame)
+            return
+        if not self._receiver.pong() and frame is KeepAlive.PING:
+            self.send(CRLF)
+
+    def send(self, raw: bytes) -> None:
+        if self._stream.is_closing():
+            return
+        self._stream.write(raw)
+        if self._stream.get_write_buffer_size() > MAX_UNSENT:
+            self._lost(_ended("the peer does not read"))
+            self._stream.abort()
+
+    async def close(self) -> None:
+        self._receiver = None
+        self._stream.abort()
+        await self._until_closed()
+
+
+async def open_wire(
+    target: Target,
+    receiver: Receiver,
+    *,
+    local_port: int | None,
+    context: ssl.SSLContext | None,
+    server_name: str,
+    reached: Callable[[Stage], None],
+) -> Wire:
+    """Connect over UDP, TCP or TLS.
+
+    Raises:
+        OSError: no connection, or TLS failed; nothing is left open.
+    """
+    loop = asyncio.get_running_loop()
+    connected = await connected_socket(target, local_port)
+    try:
+        if target.transport == "udp":
+            _, udp = await loop.create_datagram_endpoint(lambda: UdpWire(receiver), sock=connected)
+            return udp
+        if context is None:
+            _, stream = await loop.create_connection(lambda: StreamWire(receiver, "TCP"), sock=connected)
+            return stream
+        reached(Stage.TLS)
+        _, stream = await loop.create_connection(
+            lambda: StreamWire(receiver, "TLS"), sock=connected, ssl=context, server_hostname=server_name
+        )
+    except BaseException:
+        connected.close()
+        raise
+    return stream
+
+
+def _ended(reason: str) -> Failure:
+    return Failure(kind=FailureClass.TRANSIENT, stage=Stage.SESSION, reason=reason)
