@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_COMMANDS = {"debootstrap": "debootstrap", "openssl": "openssl", "setpriv": "util-linux"}
+_COMMANDS = {"debootstrap": "debootstrap", "openssl": "openssl"}
 """Commands that the fixtures run on this machine, and the package of each."""
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes", "LC_ALL": "C.UTF-8"}
 _STAMP = "etc/trunkline-packages"
@@ -41,7 +41,7 @@ class System:
         """Return the folder of the system, made first where it is not there yet."""
         require_debian()
         with _lock(self.root.with_suffix(".lock")):
-            if not self._is_whole():
+            if not self.is_built():
                 _install_commands()
                 self._make()
         return self.root
@@ -50,7 +50,8 @@ class System:
         """Run a command in the system and return what it prints."""
         return _run("chroot", str(self.root), *command)
 
-    def _is_whole(self) -> bool:
+    def is_built(self) -> bool:
+        """Whether the whole of it is there."""
         stamp = self.root / _STAMP
         return stamp.is_file() and stamp.read_text() == self._recipe
 

@@ -1,0 +1,73 @@
+"""A real Asterisk."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.real import asterisk_files
+from tests.real.asterisk_files import AMI_USERS, SIP_USERS, Ports
+from tests.real.authority import Authority
+from tests.real.debian import System
+from tests.real.server import Server, free_ports
+
+SYSTEM = System("asterisk", "sid", ("asterisk",))
+
+_REFUSALS = ("InvalidPassword", "ChallengeResponseFailed", "InvalidAccountID", "FailedACL")
+
+
+class Asterisk(Server):
+    """Asterisk with a manager interface, ARI and SIP over every transport, on the loopback."""
+
+    def __init__(self, authority: Authority) -> None:
+        super().__init__(SYSTEM, "asterisk", 61538, authority)
+        self.ports = Ports(*free_ports(7))
+        self.secrets = {user: f"secret-of-{user}" for user in (*AMI_USERS, *SIP_USERS, "ari")}
+        for folder in ("lib", "spool", "run"):
+            (self.folder / folder).mkdir()
+        self._write()
+
+    @staticmethod
+    def version() -> str:
+        """Return what it calls itself: `Asterisk 22.10.1`."""
+        return SYSTEM.run("asterisk", "-V").strip()
+
+    @property
+    def command(self) -> list[str]:
+        return ["/usr/sbin/asterisk", "-f", "-vvv", "-C", f"{self.inside}/etc/asterisk.conf"]
+
+    def is_ready(self) -> bool:
+        try:
+            return "fully booted" in self.cli("core waitfullybooted")
+        except RuntimeError:
+            return False
+
+    def cli(self, command: str) -> str:
+        """Run a command of Asterisk's own command line and return what it prints."""
+        return self.system.run("asterisk", "-C", f"{self.inside}/etc/asterisk.conf", "-rx", command)
+
+    def set_secret(self, user: str, secret: str) -> None:
+        """Give a user another secret, as an administrator does: in the file, then a reload."""
+        self.secrets[user] = secret
+        self._write()
+        self._hand_over()
+        self.cli("manager reload" if user in AMI_USERS else "module reload res_pjsip.so")
+
+    def contacts(self, user: str) -> list[str]:
+        """Return the contact addresses that are registered for a user now."""
+        lines = self.cli("database show registrar").splitlines()
+        bindings = [line.partition(": ")[2] for line in lines if f"/registrar/contact/{user};@" in line]
+        return [json.loads(binding)["uri"].replace("^3B", ";") for binding in bindings]
+
+    def refusals(self, service: str) -> int:
+        """Return how many logins were refused, by the security log, over `AMI` or `PJSIP`.
+
+        The log does not say whose they were where a challenge was answered wrongly.
+        """
+        path = self.folder / "log" / "security"
+        log = path.read_text() if path.exists() else ""
+        events = re.findall(r'SecurityEvent="(\w+)".*?Service="(\w+)"', log)
+        return sum(event in _REFUSALS and of == service for event, of in events)
+
+    def _write(self) -> None:
+        self.write(asterisk_files.files(self.inside, self.ports, self.secrets))

@@ -1,0 +1,84 @@
+"""Real servers: made once, started anew for each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.real import asterisk as asterisk_module
+from tests.real import kamailio as kamailio_module
+from tests.real.asterisk import Asterisk
+from tests.real.authority import Authority
+from tests.real.debian import NotHereError, System
+from tests.real.kamailio import Kamailio
+from tests.real.server import Server
+
+AnyServer = TypeVar("AnyServer", bound=Server)
+
+_HERE = Path(__file__).parent
+_LONGEST = 300
+"""Seconds that a test may take: the first one builds the systems, and some wait out a real outage."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(_HERE):
+            item.add_marker(pytest.mark.real)
+            item.add_marker(pytest.mark.timeout(_LONGEST))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for module, server in ((asterisk_module, Asterisk), (kamailio_module, Kamailio)):
+        if module.SYSTEM.is_built():
+            terminalreporter.write_line(f"against {server.version()} from Debian {module.SYSTEM.suite}")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that signed nothing of ours."""
+    return Authority(tmp_path_factory.mktemp("stranger"))
+
+
+@pytest.fixture
+def asterisk(authority: Authority) -> Iterator[Asterisk]:
+    _build(asterisk_module.SYSTEM)
+    yield from _running(Asterisk(authority))
+
+
+@pytest.fixture
+def kamailio(authority: Authority) -> Iterator[Kamailio]:
+    _build(kamailio_module.SYSTEM)
+    yield from _running(Kamailio(authority))
+
+
+@pytest.fixture(params=["asterisk", "kamailio"])
+def registrar(request: pytest.FixtureRequest) -> Asterisk | Kamailio:
+    """Each of the two in turn."""
+    server: Asterisk | Kamailio = request.getfixturevalue(request.param)
+    return server
+
+
+def _running(server: AnyServer) -> Iterator[AnyServer]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+def _build(system: System) -> None:
+    try:
+        system.build()
+    except NotHereError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{error} (CI has to run these)")
+        pytest.skip(str(error))
