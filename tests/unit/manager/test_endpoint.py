@@ -34,7 +34,6 @@ def test_addresses_are_read(text, host, port, transport, label):
     "text",
     [
         "wss://user:canary@pbx1/x",
-        "wss://canary@pbx1/x",
         "wss://pbx1/x?api_key=a:canary&app=lab",
         "wss://pbx1/x?TOKEN=canary",
         "wss://pbx1/x?access%5Ftoken=canary",

@@ -1,0 +1,46 @@
+"""What every test must hold to."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+
+CANARIES = re.compile(r"canary|c4n4ry", re.IGNORECASE)
+"""How the secrets of the tests are called. None may reach a log or an output, whatever a test provokes."""
+
+
+class _Ear(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.setFormatter(logging.Formatter())
+        self.leaks: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        if CANARIES.search(text):
+            self.leaks.append(f"{record.name}: {text}")
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_in_any_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Listen to every logger at DEBUG, tracebacks included."""
+    ear, root = _Ear(), logging.getLogger()
+    root.addHandler(ear)
+    with caplog.at_level(logging.DEBUG):
+        yield
+    root.removeHandler(ear)
+    assert not ear.leaks
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Fail a test that passed but let a secret out to stdout or stderr."""
+    del item, call
+    report = yield
+    if report.passed and any(CANARIES.search(text) for text in (report.capstdout, report.capstderr)):
+        report.outcome = "failed"
+        report.longrepr = "a secret reached stdout or stderr"
+    return report

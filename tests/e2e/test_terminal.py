@@ -1,0 +1,197 @@
+"""The dashboard on a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from manager.lab.faults import Fault
+from tests.e2e.conftest import CANARY, PATIENCE, command
+
+_ESCAPES = re.compile(rb"\x1b(\[[0-9;?<>=]*[a-zA-Z$]*|\][^\x07\x1b]*(\x07|\x1b\\)|[=>()][0-9A-B]?)")
+LEAVE_SCREEN = b"\x1b[?1049l"
+SHOW_CURSOR = b"\x1b[?25h"
+
+
+class Terminal:
+    """A pseudo-terminal with the program in it."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], size: tuple[int, int]) -> None:
+        columns, lines = size
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+        self.written = b""
+        self.process = subprocess.Popen(
+            arguments,
+            env=environment,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - only the child can
+        )
+        self.pid = self.process.pid
+        os.set_blocking(self.master, False)
+
+    def read(self) -> None:
+        try:
+            while chunk := os.read(self.master, 65536):
+                self.written += chunk
+        except (BlockingIOError, OSError):
+            return
+
+    @property
+    def text(self) -> str:
+        return _ESCAPES.sub(b"", self.written).decode(errors="replace")
+
+    async def shows(self, text: str) -> None:
+        """Wait until a text has been drawn since the last `forget`."""
+        async with asyncio.timeout(PATIENCE):
+            while text not in self.text:
+                self.read()
+                await asyncio.sleep(0.02)
+
+    def forget(self) -> None:
+        self.written = b""
+
+    def press(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    async def ended(self, *, reading: bool = True, within: float = PATIENCE) -> int:
+        async with asyncio.timeout(within):
+            while (code := self.process.poll()) is None:
+                if reading:
+                    self.read()
+                await asyncio.sleep(0.02)
+        if reading:
+            self.read()
+        return code
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@pytest.fixture
+def terminals(environment: dict[str, str]) -> Iterator:
+    opened: list[Terminal] = []
+
+    def open_terminal(*arguments: str | Path, size: tuple[int, int] = (120, 40), **changes: str) -> Terminal:
+        opened.append(Terminal(command(*arguments), environment | changes, size))
+        return opened[-1]
+
+    yield open_terminal
+    for terminal in opened:
+        terminal.close()
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 20)])
+async def test_the_dashboard_names_connections_and_their_outage_and_quits_when_asked_twice(
+    terminals, settings, ami, size
+):
+    terminal = terminals("--config", settings, size=size)
+    await terminal.shows("lab-ami")
+    await terminal.shows("100")
+    ami.fault = Fault.REFUSE
+    await terminal.shows("connection refused")
+    terminal.press("q")
+    await asyncio.sleep(0.3)
+    terminal.press("q")
+    assert await terminal.ended() == 0
+    assert LEAVE_SCREEN in terminal.written
+    assert SHOW_CURSOR in terminal.written
+    assert termios.tcgetattr(terminal.slave) == terminal.before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_a_signal_restores_the_screen_and_logs_off(terminals, settings, ami, number):
+    terminal = terminals("--config", settings)
+    await terminal.shows("Asterisk 22")
+    os.kill(terminal.pid, number)
+    assert await terminal.ended() == 128 + number
+    assert LEAVE_SCREEN in terminal.written
+    assert termios.tcgetattr(terminal.slave) == terminal.before
+    assert ami.actions[-1] == "Logoff"
+
+
+async def test_a_terminal_that_is_not_read_delays_no_heartbeat_and_a_signal_ends_it_in_five_seconds(
+    terminals, settings, ami, websocket
+):
+    terminal = terminals("--config", settings)
+    await terminal.shows("Asterisk 22")
+    # Nothing is read from here on; the rows change with every flap until the terminal is full.
+    for _ in range(12):
+        websocket.drop()
+        await asyncio.sleep(0.25)
+    pings = list(ami.actions).count("Ping")
+    async with asyncio.timeout(PATIENCE):
+        while list(ami.actions).count("Ping") < pings + 5:
+            await asyncio.sleep(0.05)
+    os.kill(terminal.pid, signal.SIGTERM)
+    began = time.monotonic()
+    await terminal.ended(reading=False)
+    # The bound is the promise itself, not a measurement.
+    assert time.monotonic() - began < 6.0
+    assert ami.actions[-1] == "Logoff"
+
+
+@pytest.mark.parametrize("kind", ["dumb", "", "unknown"])
+async def test_a_terminal_that_cannot_place_characters_is_refused_before_the_screen_starts(
+    terminals, settings, kind
+):
+    terminal = terminals("--config", settings, TERM=kind)
+    assert await terminal.ended() == 1
+    assert b"\x1b" not in terminal.written
+    assert "trunkline watch" in terminal.text
+
+
+async def test_a_second_dashboard_says_who_holds_the_settings(terminals, settings):
+    first = terminals("--config", settings)
+    await first.shows("lab-ami")
+    second = terminals("--config", settings)
+    assert await second.ended() == 3
+    assert str(first.pid) in second.text
+    assert LEAVE_SCREEN not in second.written
+
+
+async def test_no_secret_is_drawn_and_no_hostile_text_reaches_the_terminal(terminals, settings, ami, home):
+    terminal = terminals("--config", settings)
+    await terminal.shows("Asterisk 22")
+    ami.announce_call("\x1b]52;c;aGFjaw==\x07[red]\x9b2J")
+    ami.fault = Fault.WRONG_PASSWORD
+    ami.drop()
+    await terminal.shows("wrong AMI secret")
+    terminal.press("q")
+    await asyncio.sleep(0.3)
+    terminal.press("q")
+    await terminal.ended()
+    assert CANARY.encode() not in terminal.written
+    assert b"\x1b]52" not in terminal.written
+    for path in home.rglob("*"):
+        assert not path.is_file() or CANARY.encode() not in path.read_bytes()
+
+
+async def test_the_demo_shows_itself_and_ends(terminals):
+    terminal = terminals("demo", "--seed", "1")
+    await terminal.shows("SIP")
+    await terminal.shows("waiting")
+    os.kill(terminal.pid, signal.SIGTERM)
+    await terminal.ended()
+    assert LEAVE_SCREEN in terminal.written
