@@ -20,8 +20,8 @@ READ_LIMIT = 64 * 1024
 _WRITE_LIMIT = 256 * 1024
 _REMEMBERED = 1000
 _LINGER = 1.0
-_SHARE_PORT = socket.SO_REUSEADDR if sys.platform == "linux" else socket.SO_REUSEPORT
-_GARBAGE = b"\x00\x1b]0;lab\x07\x1b[2J\x9b31m[bold]%s: 200" + bytes(range(128, 256)) + b"\r\n\r\n"
+SHARE_PORT = socket.SO_REUSEADDR if sys.platform == "linux" else socket.SO_REUSEPORT
+GARBAGE = b"\x00\x1b]0;lab\x07\x1b[2J\x9b31m[bold]%s: 200" + bytes(range(128, 256)) + b"\r\n\r\n"
 
 
 class Peer:
@@ -50,7 +50,7 @@ class Peer:
         if self._writer.transport.get_write_buffer_size() > _WRITE_LIMIT:
             self.abort()
         else:
-            self._writer.write(_GARBAGE if self._server.fault is Fault.GARBAGE else content)
+            self._writer.write(GARBAGE if self._server.fault is Fault.GARBAGE else content)
 
     async def finish(self) -> None:
         """Close once everything has been sent, or after a second."""
@@ -195,10 +195,14 @@ class LabServer(abc.ABC):
 
     async def ready(self, *, logged_in: bool) -> None:
         """Return when the server would take up its work: never while it hangs, late while it is slow."""
-        while self._fault is Fault.HANG or (self._fault is Fault.HANG_AFTER_LOGIN and logged_in):
-            await self._thawed.wait()
+        await self.thawed(logged_in=logged_in)
         if self._fault is Fault.SLOW:
             await asyncio.sleep(self.delay)
+
+    async def thawed(self, *, logged_in: bool) -> None:
+        """Return as soon as the server does not hang."""
+        while self._fault is Fault.HANG or (self._fault is Fault.HANG_AFTER_LOGIN and logged_in):
+            await self._thawed.wait()
 
     def count_login(self, *, accepted: bool) -> None:
         """Count a login that has been answered."""
@@ -233,7 +237,7 @@ class LabServer(abc.ABC):
         bound = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_STREAM)
         try:
             bound.setblocking(False)
-            bound.setsockopt(socket.SOL_SOCKET, _SHARE_PORT, 1)
+            bound.setsockopt(socket.SOL_SOCKET, SHARE_PORT, 1)
             bound.bind((self.host, self.port))
         except OSError:
             bound.close()
