@@ -1,9 +1,8 @@
-"""One table of the file, read name by name; what is wrong is noted and not raised, so that all of it is told."""
+"""One table of the file, read name by name; what is wrong is noted, not raised, so that all of it is told."""
 
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ _NOTHING = object()
 _LONGEST_NAME = 64
 _LONGEST_FOUND = 40
 _SOURCES = ("env", "file", "command")
-_SOURCE_OF_SECRET = 'a string, { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", …] }'
+_A_SOURCE = 'a string, { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", …] }'
 _NO_SECRET = SecretSource(plain=Secret(""))
 """Stands for a secret that is wrong; a file with a mistake gives no settings, so nobody ever reads it."""
 
@@ -76,12 +75,12 @@ class Section:
         self.notes.mistake(self.at(name), found, expected)
 
     def number(self, name: str, default: float, expected: str, fits: Callable[[float], bool]) -> float:
-        """Return a number that is finite and fits."""
+        """Return a number that fits; `fits` bounds it on both sides, which keeps NaN and infinity out."""
         value = self._take(name)
         if value is _NOTHING:
             return default
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or not fits(value):
+        if not is_number or not fits(value):
             self.mistake(name, shown(value), expected)
             return default
         return float(value)
@@ -141,7 +140,7 @@ class Section:
         """Return the source of a secret that must be there."""
         value = self._take(name)
         if value is _NOTHING:
-            self._missing(name, _SOURCE_OF_SECRET)
+            self._missing(name, _A_SOURCE)
             return _NO_SECRET
         return secret_at(value, self.at(name), self.notes)
 
@@ -201,7 +200,7 @@ def secret_at(value: Value, place: Place, notes: Notes) -> SecretSource:
         return SecretSource(plain=Secret(value))
     if isinstance(value, dict):
         return _source(value, place, notes)
-    notes.mistake(place, kind_of(value), _SOURCE_OF_SECRET)
+    notes.mistake(place, kind_of(value), _A_SOURCE)
     return _NO_SECRET
 
 
