@@ -50,7 +50,8 @@ class TrunklineApp(App[None], inherit_bindings=False):
         Raises:
             manager.errors.TrunklineError: the theme is not there or is wrong.
         """
-        super().__init__()
+        # Textual decides before it knows the theme how it will leave colours out.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self._handlers: dict[int, Handler] = {}
         palette = themes.load(self._theme_name(theme))
         textual_theme = palette.textual()

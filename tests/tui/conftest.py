@@ -46,6 +46,13 @@ def line_with(app: App, words: str) -> str:
     return found[0]
 
 
+def row_of(app: App, name: str) -> str:
+    """Return the row of the table that begins with this name."""
+    found = [line for line in screen_text(app) if line[3:].startswith(name) or line[2:].startswith(name)]
+    assert len(found) == 1, f"{name!r} begins {len(found)} rows of\n" + "\n".join(screen_text(app))
+    return found[0]
+
+
 async def seen(pilot: Pilot, condition: Callable[[], bool], within: float = 10.0) -> None:
     """Wait until the screen has come to something."""
     deadline = time.monotonic() + within

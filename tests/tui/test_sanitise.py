@@ -16,10 +16,10 @@ from manager.events import LoginWithheld, ProbeFailed, Reported
 from manager.model import BudgetStatus, Failure, FailureClass, Phase, Result, Stage
 from tests.tui.conftest import screen_text, seen, text_seen
 from tests.tui.fake_client import FakeClient, connection, waiting
+from tui import glyphs, themes
 from tui.app import ExtraKey, TrunklineApp
 from tui.line import Ink, Line
 from tui.sanitise import clean
-from tui import glyphs, themes
 
 EVIL = "\x1b]52;c;ZXZpbA==\x07\x1b[31mred\x9b1m\x7f\u202egnp\u202c\u200b\u2028\r\n\x00[bold]x[/] [/"
 FORBIDDEN = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u202e\u202c\u200b\u2028\u2066"}

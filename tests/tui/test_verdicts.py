@@ -88,8 +88,8 @@ def test_a_refusal_names_the_budget_what_to_do_and_when_it_is_tried_by_itself():
     assert told(blocked, budgets=[budget]) == [
         (
             "pbx2",
-            "wrong secret or ACL: pbx2-ami (AMI) · stopped at 2 of 4 logins · mend the password, then r"
-            " · next try by itself 02:14:36",
+            "wrong secret or ACL: pbx2-ami (AMI) · stopped at 2 of 4 logins"
+            + " · mend the password, then r · next try by itself 02:14:36",
         )
     ]
 

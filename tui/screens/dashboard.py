@@ -35,6 +35,7 @@ from tui.widgets.health import Counts, HealthGauge
 from tui.widgets.prompt import FilterLine, Question
 from tui.widgets.verdicts import VerdictLines
 
+_LAST_KEYS = ("filter", "follow", "switch_pane", "help", "quit")
 _TALL = 30
 """Lines from which the log takes a quarter of the height and the header stands free."""
 
@@ -176,16 +177,16 @@ class Dashboard(Screen[None], inherit_bindings=False):
         return self.board.statuses.get(line.status.name) if isinstance(line, Single) else None
 
     def _keys(self) -> list[tuple[str, str]]:
-        """Return the keys that do something here and now, and what."""
+        """Return the keys that do something here and now, and what, the most wanted first."""
         shown: dict[str, tuple[str, str]] = {}
         for active in self.active_bindings.values():
             binding = active.binding
             if binding.show and active.enabled and binding.action not in shown:
                 key = self.app.get_key_display(binding)
                 shown[binding.action] = (key, self._describe(binding))
-        last = [shown.pop(action) for action in ("help", "quit") if action in shown]
-        fold = shown.pop("fold", None)
-        return [*shown.values(), *([fold] if fold else []), *last]
+        last = [shown.pop(action) for action in _LAST_KEYS if action in shown]
+        first = [shown.pop(action) for action in ("fold",) if action in shown]
+        return [*first, *shown.values(), *last]
 
     def _describe(self, binding: Binding) -> str:
         if binding.action == "pause":

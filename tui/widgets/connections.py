@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -124,7 +125,10 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _fit_columns(self, board: Board) -> Columns:
         statuses = board.statuses.values()
-        longest_name = max((cell_len(status.name) for status in statuses), default=0)
+        hosts = Counter(status.group for status in statuses)
+        names = [status.name for status in statuses]
+        names += [f"{number} on {host}" for host, number in hosts.items() if number > 1]
+        longest_name = max(map(cell_len, names), default=0)
         longest_endpoint = max((cell_len(status.endpoint) for status in statuses), default=0)
         return columns_for(self._width, longest_name, longest_endpoint)
 
