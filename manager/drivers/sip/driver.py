@@ -104,7 +104,8 @@ class _Opening:
             registration.attach(wire.transport, wire.local)
             via = registration.websocket_host if wire.transport in ("WS", "WSS") else None
             session.flow.attach(wire, via)
-            self._reach(Stage.HANDSHAKE)
+            if self.stage is not Stage.HANDSHAKE:
+                self._reach(Stage.HANDSHAKE)
             await session.register(Stage.LOGIN, lambda: self._reach(Stage.LOGIN))
             session.keep()
         except BaseException:
@@ -137,7 +138,7 @@ class _Opening:
             raise
 
     def _url(self, target: Target) -> str:
-        """Return the address as it was set; `sip:host;transport=ws` names no path, and `/ws` is the usual one."""
+        """Return the address as it was set; `sip:host;transport=ws` has no path, and `/ws` is the usual one."""
         if self._endpoint.scheme in ("ws", "wss"):
             return self._endpoint.url.reveal()
         return f"{target.transport}://{host_port(self._endpoint.host, target.port)}/ws"

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 import ssl
+import struct
 from collections.abc import Callable
 from typing import Protocol
 
@@ -78,9 +79,10 @@ async def _connect(target: Target, local_port: int | None) -> socket.socket:
         created.setblocking(False)
         if stream:
             created.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # Closed with a reset: TIME_WAIT would keep the port, and with it the Contact, from the next session.
+            created.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if local_port is not None:
             if stream:
-                # Our last connection may still be in TIME_WAIT.
                 created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             created.bind(("::" if target.family == socket.AF_INET6 else "0.0.0.0", local_port))  # noqa: S104
         await asyncio.get_running_loop().sock_connect(created, target.socket_address)

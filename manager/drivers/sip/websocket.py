@@ -103,7 +103,14 @@ async def open_websocket(
         DriverError: the server refuses the WebSocket.
     """
     connected = await connected_socket(target, None)
-    reached(Stage.HANDSHAKE if context is None else Stage.TLS)
+
+    class Announcing(ClientConnection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            reached(Stage.HANDSHAKE)
+            super().connection_made(transport)
+
+    if context is not None:
+        reached(Stage.TLS)
     try:
         connection = await connect(
             url,
@@ -116,6 +123,7 @@ async def open_websocket(
             ping_interval=None,
             close_timeout=_CLOSE_TIMEOUT,
             logger=_SILENT,
+            create_connection=Announcing,
             ssl=context,
             server_hostname=None if context is None else server_name,
         )
