@@ -59,11 +59,16 @@ class Asterisk(Server):
         bindings = [line.partition(": ")[2] for line in lines if f"/registrar/contact/{user};@" in line]
         return [json.loads(binding)["uri"].replace("^3B", ";") for binding in bindings]
 
-    def refusals(self, service: str) -> int:
-        """Return how many logins were refused, by the security log, over `AMI` or `PJSIP`.
+    def ami_refusals(self) -> int:
+        """Return how many AMI logins were refused, by the security log."""
+        return self._refusals("AMI")
 
-        The log does not say whose they were where a challenge was answered wrongly.
-        """
+    def sip_refusals(self) -> int:
+        """Return how many answers to a SIP challenge were wrong, by the security log."""
+        return self._refusals("PJSIP")
+
+    def _refusals(self, service: str) -> int:
+        # Whose they were is not logged where a challenge was answered wrongly.
         path = self.folder / "log" / "security"
         log = path.read_text() if path.exists() else ""
         events = re.findall(r'SecurityEvent="(\w+)".*?Service="(\w+)"', log)

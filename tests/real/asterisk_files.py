@@ -12,13 +12,16 @@ AMI_USERS = {
 }
 """Who may log in to the manager interface, and what each may see."""
 
-SIP_USERS = ("6001", "6002", "6003", "6004", "6005", "6010", "6011", "6020")
+SIP_USERS = ("6001", "6002", "6003", "6004", "6005", "6010", "6011", "6020", "6030")
 
 _DIGESTS = {"6010": "SHA-256", "6011": "SHA-256,MD5"}
 """Which algorithms a user is asked for; MD5 where nothing is said."""
 
 _CONTACTS = {"6020": "max_contacts = 1\nremove_existing = no\n"}
 """Who may not register a second contact while the first one lives."""
+
+_ROUTES = {"6030": "rewrite_contact = yes\n"}
+"""Whose contact is replaced by the address that was seen, as is usual for phones behind NAT."""
 
 REALM = "trunkline"
 
@@ -132,24 +135,22 @@ def _ari(secrets: dict[str, str]) -> str:
 
 
 def _pjsip(inside: Path, ports: Ports, secrets: dict[str, str]) -> str:
+    certificate = f"cert_file = {inside}/server.pem\npriv_key_file = {inside}/server.key"
+    tls = f":{ports.tls}\nmethod = tlsv1_2\n{certificate}"
+    wheres = {"udp": f":{ports.udp}", "tcp": f":{ports.tcp}", "tls": tls, "ws": "", "wss": ""}
     transports = "".join(
         _section(f"transport-{name}", f"type = transport\nprotocol = {name}\nbind = 127.0.0.1{where}\n")
-        for name, where in (
-            ("udp", f":{ports.udp}\n"),
-            ("tcp", f":{ports.tcp}\n"),
-            ("tls", f":{ports.tls}\ncert_file = {inside}/server.pem\npriv_key_file = {inside}/server.key\n"),
-            ("ws", ""),
-            ("wss", ""),
-        )
+        for name, where in wheres.items()
     )
     return transports + "".join(_user(user, secrets[user]) for user in SIP_USERS)
 
 
 def _user(user: str, secret: str) -> str:
     algorithms = f"supported_algorithms_uas = {_DIGESTS[user]}\n" if user in _DIGESTS else ""
+    endpoint = f"type = endpoint\ncontext = trunkline\nallow = ulaw\nauth = {user}\naors = {user}\n"
     auth = f"auth_type = digest\nrealm = {REALM}\nusername = {user}\npassword = {secret}\n"
     return (
-        _section(user, f"type = endpoint\ncontext = trunkline\nallow = ulaw\nauth = {user}\naors = {user}\n")
+        _section(user, endpoint + _ROUTES.get(user, ""))
         + _section(user, "type = auth\n" + auth + algorithms)
         + _section(user, "type = aor\n" + _CONTACTS.get(user, "max_contacts = 5\n"))
     )

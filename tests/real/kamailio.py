@@ -75,8 +75,8 @@ class Kamailio(Server):
         ours = "".join(record for record in found if record.split(maxsplit=1)[0] == user)
         return re.findall(r"Address: (\S+)", ours)
 
-    def refusals(self) -> int:
-        """Return how often a challenge was answered wrongly."""
+    def sip_refusals(self) -> int:
+        """Return how many answers to a SIP challenge were wrong."""
         return self.log.count("refused user ")
 
     def _write(self) -> None:

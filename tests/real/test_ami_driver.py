@@ -40,7 +40,7 @@ async def test_a_refused_login_is_a_matter_of_credentials_and_is_tried_once(
 ) -> None:
     failure = await refusal(ami(asterisk, user, secret=secret))
     assert (failure.kind, failure.stage) == (FailureClass.CREDENTIALS, Stage.LOGIN)
-    await until(lambda: asterisk.refusals("AMI") == 1)
+    await until(lambda: asterisk.ami_refusals() == 1)
 
 
 async def test_a_certificate_of_a_stranger_is_refused_before_the_login(
@@ -48,7 +48,7 @@ async def test_a_certificate_of_a_stranger_is_refused_before_the_login(
 ) -> None:
     failure = await refusal(ami(asterisk, tls=stranger))
     assert (failure.kind, failure.stage) == (FailureClass.CONFIGURATION, Stage.TLS)
-    assert asterisk.refusals("AMI") == 0
+    assert asterisk.ami_refusals() == 0
 
 
 async def test_a_new_secret_is_taken_after_a_reload(asterisk: Asterisk) -> None:
