@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -191,3 +192,21 @@ def test_of_many_that_come_and_go_never_two_hold_it_at_once(config, tmp_path):
     results = [contender.communicate()[0] for contender in contenders]
     assert [contender.returncode for contender in contenders] == [0, 0, 0]
     assert sum(map(int, results)) > 0
+
+
+def test_a_lock_on_a_file_that_the_holder_before_removed_keeps_others_out(config, state, monkeypatch):
+    flock = fcntl.flock
+    removed = []
+
+    def flock_just_after_a_release(descriptor: int, operation: int) -> None:
+        if not removed:
+            (file,) = state.iterdir()
+            file.unlink()
+            removed.append(file)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock_just_after_a_release)
+    with InstanceLock(config):
+        assert removed
+        with pytest.raises(AlreadyRunningError), InstanceLock(config):
+            pass
