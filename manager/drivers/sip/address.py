@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 Parameters = tuple[tuple[str, str | None], ...]
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
+_NOT_IN_URI = re.compile(r"[\x00-\x20\x7f<>\"]")
 _PORT = re.compile(r"[0-9]{1,5}\Z")
 _HOST = re.compile(r"[^\s\x00-\x20\x7f@:;?,<>\"\[\]]+\Z")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?\Z")
@@ -100,7 +100,7 @@ def parse_uri(text: str) -> SipUri:
         AddressError: it is none.
     """
     scheme, colon, rest = text.strip().partition(":")
-    if not colon or not _SCHEME.match(scheme) or scheme.lower() not in ("sip", "sips"):
+    if not colon or scheme.lower() not in ("sip", "sips") or _NOT_IN_URI.search(text.strip()):
         raise AddressError("not a sip: or sips: URI")
     # `;` and `?` may stand in a user, so the user is taken off first.
     userinfo, at, rest = rest.rpartition("@") if "@" in rest.partition("?")[0] else ("", "", rest)

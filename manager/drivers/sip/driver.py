@@ -108,10 +108,22 @@ class _Opening:
                 self._reach(Stage.HANDSHAKE)
             await session.register(Stage.LOGIN, lambda: self._reach(Stage.LOGIN))
             session.keep()
+        except DriverError as error:
+            await session.close(graceful=False)
+            raise self._placed(error, target) from None
         except BaseException:
             await session.close(graceful=False)
             raise
         return session
+
+    def _placed(self, error: DriverError, target: Target) -> DriverError:
+        """Say at which stage of opening a flow was lost, which knows only that it was."""
+        if error.failure.stage is not Stage.SESSION:
+            return error
+        # Over UDP there is no connection before the first answer.
+        unheard = target.transport == "udp" and self.stage is Stage.HANDSHAKE
+        stage = Stage.CONNECT if unheard else self.stage
+        return DriverError(msgspec.structs.replace(error.failure, stage=stage))
 
     async def _wire(self, target: Target, session: SipSession) -> Wire:
         tls = self._settings.tls
@@ -138,7 +150,7 @@ class _Opening:
             raise
 
     def _url(self, target: Target) -> str:
-        """Return the address as it was set; `sip:host;transport=ws` has no path, and `/ws` is the usual one."""
+        """Return the address as it was set, or with the usual path for `sip:host;transport=ws`."""
         if self._endpoint.scheme in ("ws", "wss"):
             return self._endpoint.url.reveal()
         return f"{target.transport}://{host_port(self._endpoint.host, target.port)}/ws"

@@ -8,11 +8,15 @@ import random
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from manager.drivers.base import DriverError
 from manager.drivers.failures import failure_of
 from manager.endpoint import Endpoint
 from manager.model import Failure, FailureClass, Stage
+
+if TYPE_CHECKING:
+    import dns.asyncresolver
 
 SRV_LIFETIME = 2.0
 """Seconds for the SRV queries of a lookup; without a resolver, names of the hosts file still work."""
@@ -93,8 +97,19 @@ def _may_have_services(host: str) -> bool:
 
 async def _services(host: str, transports: list[str]) -> list[tuple[str, str, int]]:
     """Return transport, host and port of the first transport that has SRV records; empty for none."""
+    # Late: most endpoints have a port or an address, and need no resolver of our own.
+    import dns.asyncresolver  # noqa: PLC0415
+    import dns.exception  # noqa: PLC0415
+
+    try:
+        # Anew for each lookup, as another network may bring another resolver.
+        resolver = dns.asyncresolver.Resolver()
+    except (dns.exception.DNSException, OSError):
+        return []
     asked = [transport for transport in transports if transport in _SERVICES]
-    answers = await asyncio.gather(*(_query(f"{_SERVICES[transport]}.{host}") for transport in asked))
+    answers = await asyncio.gather(
+        *(_query(resolver, f"{_SERVICES[transport]}.{host}") for transport in asked)
+    )
     refused = False
     for transport, services in zip(asked, answers, strict=True):
         offered = [service for service in services if service.host.strip(".")]
@@ -114,13 +129,11 @@ async def _services(host: str, transports: list[str]) -> list[tuple[str, str, in
     return []
 
 
-async def _query(name: str) -> list[Service]:
-    # Late: most endpoints have a port or an address, and need no resolver of our own.
-    import dns.asyncresolver  # noqa: PLC0415
+async def _query(resolver: dns.asyncresolver.Resolver, name: str) -> list[Service]:
     import dns.exception  # noqa: PLC0415
 
     try:
-        answer = await dns.asyncresolver.resolve(name, "SRV", lifetime=SRV_LIFETIME, search=False)
+        answer = await resolver.resolve(name, "SRV", lifetime=SRV_LIFETIME, search=False)
     except (dns.exception.DNSException, OSError):
         # No record, no resolver, no answer: the host itself may still have an address.
         return []

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from manager.drivers.base import DriverError, SessionListener
 from manager.drivers.sip import uas
+from manager.drivers.sip.address import host_port
 from manager.drivers.sip.flow import Flow
 from manager.drivers.sip.message import Request, Response, printable
 from manager.drivers.sip.registration import Exchange, Granted, Purpose, Registration
@@ -54,18 +55,19 @@ class SipSession:
         """What is known of the registration.
 
         `registrar`, `contact`, `expires` (granted, in seconds), `expires_at` (wall time), `transport`,
-        `server`, `public_address` (None until the registrar has said it), `calls_refused`, `messages_dropped`.
+        `server`, `public_address` (None until the registrar has said it), `calls_refused` and
+        `messages_dropped`.
         """
         wire, registration = self.flow.wire, self._registration
         public = registration.public
         return {
-            "registrar": f"{wire.peer[0]} port {wire.peer[1]}",
+            "registrar": host_port(*wire.peer),
             "contact": str(registration.contact),
             "expires": self._expires,
             "expires_at": self._expires_at,
             "transport": wire.transport.lower(),
             "server": self._server,
-            "public_address": f"{public[0]} port {public[1]}" if public else None,
+            "public_address": host_port(*public) if public else None,
             "calls_refused": self._calls_refused,
             "messages_dropped": self.flow.dropped,
         }
@@ -128,7 +130,8 @@ class SipSession:
             if refreshing is not None:
                 refreshing.cancel()
                 await asyncio.gather(refreshing, return_exceptions=True)
-            if graceful and not self.flow.over.done():
+            # One that was refused is not followed by another login.
+            if graceful and not self._over.done():
                 with contextlib.suppress(DriverError, TimeoutError):
                     async with asyncio.timeout(CLOSE_TIMEOUT):
                         await self._exchange(Purpose.REMOVE, Stage.SESSION)

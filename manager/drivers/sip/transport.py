@@ -79,7 +79,7 @@ async def _connect(target: Target, local_port: int | None) -> socket.socket:
         created.setblocking(False)
         if stream:
             created.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # Closed with a reset: TIME_WAIT would keep the port, and with it the Contact, from the next session.
+            # Closed with a reset: TIME_WAIT would keep the port, and so the Contact, from the next session.
             created.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if local_port is not None:
             if stream:

@@ -55,12 +55,9 @@ class WebSocketWire:
         self._receiver = None
         for task in self._tasks:
             task.cancel()
-        try:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._connection.close()
-        finally:
-            self._connection.transport.abort()
-            await self._connection.wait_closed()
+        self._connection.transport.abort()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._connection.wait_closed()
 
     async def _read(self) -> None:
         try:

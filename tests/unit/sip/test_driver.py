@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from manager.drivers.base import DriverError
-from manager.drivers.sip import create
+from manager.drivers.sip import create, driver
+from manager.drivers.sip.lookup import resolve
 from manager.endpoint import parse_endpoint
 from manager.model import FailureClass, Stage
 from manager.secret import Secret, SecretSource
@@ -389,7 +390,8 @@ async def test_a_refused_port_is_heard_over_udp(udp):
         with pytest.raises(DriverError):
             await session.heartbeat()
         assert (await session.ended()).reason == "connection refused"
-        assert (await udp.refusal()).reason == "connection refused"
+        failure = await udp.refusal()
+        assert (failure.reason, failure.stage) == ("connection refused", Stage.CONNECT)
 
 
 async def test_several_may_wait_for_the_end_and_none_owns_it(tcp):
@@ -447,6 +449,9 @@ async def test_a_refused_refresh_ends_the_session(house):
         async with asyncio.timeout(10):
             assert (await session.ended()).kind is FailureClass.CREDENTIALS
         assert house.witness.refreshes[0].kind is FailureClass.CREDENTIALS
+        tried = len(house.registrar.registers)
+        await session.close(graceful=True)
+        assert len(house.registrar.registers) == tried
 
 
 async def test_a_missing_pong_counts_only_where_pongs_came(tcp):
@@ -508,9 +513,6 @@ async def test_a_peer_that_closes_in_the_middle_of_an_open_is_a_failure(tcp, ste
 
 
 async def test_a_hung_address_is_left_for_the_next_one_and_credentials_go_to_one_only(udp, monkeypatch):
-    from manager.drivers.sip import driver
-    from manager.drivers.sip.lookup import resolve
-
     hung = House("udp")
     await hung.start()
     hung.registrar.handle = lambda _: []

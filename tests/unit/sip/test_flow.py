@@ -1,0 +1,96 @@
+"""What comes in over a wire, whatever it is."""
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manager.drivers.sip import uas
+from manager.drivers.sip.flow import MAX_SERVER_TRANSACTIONS, Flow
+from manager.drivers.sip.message import parse_message
+
+
+class Wire:
+    transport = "UDP"
+    reliable = False
+    pings = False
+    local = ("127.0.0.1", 5060)
+    peer = ("192.0.2.1", 5070)
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, raw):
+        self.sent.append(raw)
+
+    async def close(self):
+        pass
+
+
+class Answerer:
+    def answer(self, request, *, pending):
+        if uas.is_new_call(request):
+            uas.call_of(request)
+        uas.ends_registration(request)
+        return uas.answer(request, invite_answer=486, pending=pending, tag="t")
+
+
+def flow_of():
+    flow = Flow(Answerer(), asyncio.get_running_loop().time)
+    flow.attach(Wire())
+    return flow
+
+
+WHOLE = (
+    b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1;rport\r\nFrom: <sip:c@d>;tag=1\r\n"
+    b"To: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n"
+)
+LINES = st.sampled_from(
+    [b"Via: x", b"From: <", b"To: \"", b"CSeq: 1 BYE", b"Via: SIP/2.0/UDP h, , ;;", b"Require: a\x00b",
+     b"Event: reg", b"Contact: <sip:\xff>", b" folded", b"To: <sip:a@b>;tag=\xff"]
+)  # fmt: skip
+
+
+@given(st.lists(st.one_of(st.binary(max_size=80), st.lists(LINES, max_size=4)), max_size=5))
+def test_nothing_that_comes_in_raises(messages):
+    async def scenario():
+        flow = flow_of()
+        for message in messages:
+            if isinstance(message, bytes):
+                flow.received(message)
+                flow.received(WHOLE + message)
+            else:
+                for method in (b"INVITE", b"OPTIONS", b"CANCEL", b"ACK", b"NOTIFY"):
+                    lines = b"\r\n".join(message)
+                    flow.received(WHOLE.replace(b"INVITE", method) + lines + b"\r\n\r\n")
+                    flow.received(method + b" sip:a SIP/2.0\r\n" + lines + b"\r\n\r\n")
+        for raw in flow.wire.sent:
+            parse_message(raw)
+        await flow.close()
+
+    asyncio.run(scenario())
+
+
+async def test_a_response_says_where_the_request_was_heard():
+    flow = flow_of()
+    flow.received(WHOLE + b"\r\n")
+    via = parse_message(flow.wire.sent[0]).headers.get("Via")
+    assert "received=192.0.2.1" in via
+    assert "rport=5070" in via
+    await flow.close()
+
+
+async def test_a_flood_of_requests_is_dropped_past_the_bound_and_counted():
+    flow = flow_of()
+    for number in range(MAX_SERVER_TRANSACTIONS + 5):
+        flow.received(WHOLE.replace(b"z9hG4bK1", b"z9hG4bK-%d" % number) + b"\r\n")
+    assert len(flow.wire.sent) == MAX_SERVER_TRANSACTIONS
+    assert flow.dropped == 5
+    await flow.close()
+
+
+async def test_a_response_to_nothing_is_dropped_and_counted():
+    flow = flow_of()
+    flow.received(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKno\r\nCSeq: 1 OPTIONS\r\n\r\n")
+    assert flow.dropped == 1
+    await flow.close()
