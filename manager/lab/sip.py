@@ -154,7 +154,9 @@ class SipServer(LabServer):
         except MessageError:
             return  # the stream cannot be followed any further
         finally:
-            del self._streams[peer.remote]
+            # While this session was frozen, the client may have come back from the same port.
+            if self._streams.get(peer.remote) is peer:
+                del self._streams[peer.remote]
 
     async def _take_frame(self, peer: Peer, frame: bytes | KeepAlive) -> bool:
         if isinstance(frame, KeepAlive):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import socket
+import struct
 
 import pytest
 from hypothesis import given, settings
@@ -289,6 +291,28 @@ async def test_a_call_reaches_a_phone_over_tcp() -> None:
         assert await calling == [603]
         assert (await client.until(b"\r\n")).startswith(b"ACK ")
     assert b"Via: SIP/2.0/TCP " in invite
+
+
+async def test_a_phone_that_comes_back_from_its_port_while_the_server_was_frozen_is_reached() -> None:
+    async with server() as sip:
+        old = socket.create_connection((sip.host, sip.port))
+        port = old.getsockname()[1]
+        while not sip.connects:
+            await asyncio.sleep(0)
+        sip.fault = Fault.HANG
+        old.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        old.send(register(transport="TCP"))
+        await asyncio.sleep(0.05)  # the old session holds the request, and will answer nobody
+        old.close()
+        reader, writer = await asyncio.open_connection(sip.host, sip.port, local_addr=("127.0.0.1", port))
+        sip.fault = None
+        client = RawClient(reader, writer)
+        await registered_over_tcp(client)
+        calling = asyncio.create_task(sip.call("6001", "Eve"))
+        client.send(_response_to(await client.until(b"\r\n\r\n"), b"SIP/2.0 486 Busy Here"))
+        assert await calling == [486]
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_crlf_pings_are_answered_only_where_that_is_asked_for() -> None:
