@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+import msgspec
+
 from manager.drivers.base import DriverError, Memory, Session
 from manager.endpoint import parse_endpoint
 from manager.manager import DRIVERS
@@ -20,7 +22,7 @@ from tests.real.kamailio import Kamailio
 
 AnySettings = TypeVar("AnySettings", bound=ConnectionSettings)
 
-SIP_ON_ASTERISK = ("udp", "tcp", "tls", "ws", "wss")
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
 SHORT = Policy(
     base_delay=0.2,
@@ -58,7 +60,7 @@ def ari(
 ) -> WebSocketSettings:
     base = f"wss://127.0.0.1:{server.ports.https}" if tls else f"ws://127.0.0.1:{server.ports.http}"
     return WebSocketSettings(
-        name="ari",
+        name=f"ari-{app}",
         endpoints=(parse_endpoint(f"{base}/ari/events?app={app}&subscribeAll=true"),),
         query={"api_key": plain(key or f"ari:{server.secrets['ari']}")},
         tls=_trusting(tls),
@@ -82,6 +84,22 @@ def sip(
         password=plain(secret or server.secrets[user]),
         tls=_trusting(tls),
     )
+
+
+def everything(server: Asterisk | Kamailio, authority: Authority) -> list[ConnectionSettings]:
+    """One connection of every kind that a server knows, over every transport."""
+    found: list[ConnectionSettings] = [
+        sip(server, f"600{number}", transport, tls=authority if transport in ("tls", "wss") else None)
+        for number, transport in enumerate(TRANSPORTS, start=1)
+    ]
+    if isinstance(server, Asterisk):
+        found += [ami(server), ami(server, "limited", tls=authority)]
+        found += [ari(server), ari(server, app="second", tls=authority)]
+    return found
+
+
+def under(policy: Policy, *connections: AnySettings) -> list[AnySettings]:
+    return [msgspec.structs.replace(each, policy=policy) for each in connections]
 
 
 def _sip_port(server: Asterisk | Kamailio, transport: str) -> int:

@@ -8,10 +8,8 @@ from manager.drivers.base import DriverError
 from manager.model import FailureClass, Stage
 from tests.real.asterisk import Asterisk
 from tests.real.authority import Authority
-from tests.real.connections import Witness, opened, refusal, sip, until
+from tests.real.connections import TRANSPORTS, Witness, opened, refusal, sip, until
 from tests.real.kamailio import Kamailio
-
-TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
 
 def trusted(transport: str, authority: Authority) -> Authority | None:
