@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
 from textual.app import App
@@ -18,6 +20,8 @@ from tui.screens.dashboard import Dashboard, ExtraKey
 
 __all__ = ["ExtraKey", "TrunklineApp"]
 
+log = logging.getLogger(__name__)
+
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 Handler = Callable[[int, FrameType | None], object] | int | None
 
@@ -25,7 +29,7 @@ Handler = Callable[[int, FrameType | None], object] | int | None
 class TrunklineApp(App[None], inherit_bindings=False):
     """The dashboard of one manager."""
 
-    CSS_PATH = "trunkline.tcss"
+    CSS_PATH = Path(__file__).with_name("trunkline.tcss")
     ENABLE_COMMAND_PALETTE = False
     TITLE = "trunkline"
 
@@ -68,6 +72,12 @@ class TrunklineApp(App[None], inherit_bindings=False):
             return asked
         sixteen_colours = self.console.color_system in ("standard", None)
         return themes.ANSI if sixteen_colours else themes.DEFAULT
+
+    def _fatal_error(self) -> None:
+        """Leave with a sentence; the traceback, without anyone's values in it, goes to the log."""
+        error = self._exception
+        log.critical("the dashboard failed", exc_info=error)
+        self.panic(f"trunkline: the dashboard failed ({type(error).__name__}); the log has the details")
 
     def get_default_screen(self) -> Screen[None]:
         return self._dashboard

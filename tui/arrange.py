@@ -135,7 +135,7 @@ def _lay(section: _Section, unfolded: AbstractSet[str], keep: str | None) -> Non
     lines: dict[str, Selectable] = {}
     equals = Counter(map(_cause, section.statuses))
     for status in section.statuses:
-        key = _fold_key(section, status, equals)
+        key = _fold_key(section, status, equals, unfolded)
         if key is None or key in unfolded or status.name == keep:
             single = Single(status, key if key in unfolded else None)
             lines[single.key] = single
@@ -153,12 +153,19 @@ def _unless_alone(line: Selectable) -> Selectable:
     return line
 
 
-def _fold_key(section: _Section, status: Status, equals: Mapping[tuple[str, ...], int]) -> str | None:
+def _fold_key(
+    section: _Section,
+    status: Status,
+    equals: Mapping[tuple[str, ...], int],
+    unfolded: AbstractSet[str],
+) -> str | None:
     """Return the key of the fold that this connection may go into, None where it is shown in any case."""
     if phases.well(status):
-        if section.by_type:
+        host = f"host:{section.type}:{status.group}"
+        # What was opened by host is not swept away because it now takes more room.
+        if section.by_type and host not in unfolded:
             return f"type:{section.type}:up"
-        return f"host:{section.type}:{status.group}" if section.by_host else None
+        return host if section.by_host else None
     if not section.by_trouble:
         return None
     if status.phase in (Phase.PAUSED, Phase.STOPPED):

@@ -9,6 +9,7 @@ import signal
 import sys
 import termios
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _LAST_WORDS = 1.5
 """Seconds that `on_give_up` may take."""
+_TRIES, _PAUSE = 20, 0.01
 _LEAVE = b"\x1b[<u\x1b[?2004l\x1b[?1004l\x1b[?1049l\x1b[?25h"
 """Ends the keyboard protocol, pasting and focus marks, and the alternate screen; shows the cursor."""
 
@@ -112,13 +114,29 @@ def _give_terminal_back(attributes: list[Any] | None) -> None:
     if attributes is None or sys.__stdin__ is None:
         return
     with contextlib.suppress(termios.error, OSError, ValueError):
-        number = sys.__stdin__.fileno()
-        # What the terminal has not read is thrown away: there is room again for the few bytes that follow.
-        termios.tcflush(number, termios.TCOFLUSH)
-        termios.tcsetattr(number, termios.TCSANOW, attributes)
-        # Opened anew, so that not waiting holds for this write alone and not for the shell's end as well.
-        terminal = os.open(os.ttyname(number), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-        try:
-            os.write(terminal, _LEAVE)
-        finally:
-            os.close(terminal)
+        # Opened anew, so that not waiting holds for this alone and not for the shell's end as well.
+        terminal = os.open(os.ttyname(sys.__stdin__.fileno()), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        _silence_writers()
+        termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+        for _ in range(_TRIES):
+            # What the terminal has not read is thrown away to make room.
+            termios.tcflush(terminal, termios.TCOFLUSH)
+            with contextlib.suppress(BlockingIOError):
+                os.write(terminal, _LEAVE)
+                return
+            time.sleep(_PAUSE)
+
+
+def _silence_writers() -> None:
+    """Have other threads write to nowhere from now on, also the one whose write waits for the terminal.
+
+    Until that write is over nobody else may write. A signal interrupts it, and Python tries again on the same
+    descriptor.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())
+    for thread in threading.enumerate():
+        if thread.ident is not None and thread is not threading.current_thread():
+            signal.pthread_kill(thread.ident, signal.SIGTERM)

@@ -1,0 +1,57 @@
+"""Run in a terminal by tests: the dashboard under its watchdog.
+
+terminal_program.py FOLDER calm|flood|stuck    writes what it does into FOLDER
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from pathlib import Path
+
+from manager.model import Phase
+from tests.tui.fake_client import FakeClient, connection, exchange, waiting
+from tui.app import TrunklineApp
+from tui.watchdog import Watchdog
+
+folder, story = Path(sys.argv[1]), sys.argv[2]
+
+
+class Program(TrunklineApp):
+    """The dashboard, whose loop leaves a trace while it runs."""
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.run_worker(self._beat() if story == "calm" else self._flood())
+
+    async def _beat(self) -> None:
+        while True:
+            (folder / "beat").write_text(str(time.monotonic()))
+            await asyncio.sleep(0.02)
+
+    async def _flood(self) -> None:
+        number = 0
+        while True:
+            number += 1
+            for status in exchange():
+                client.change(status.name, phase=Phase.WAITING, attempt=number, **waiting(9, 9))
+            self.refresh(layout=True)
+            (folder / "beat").write_text(str(time.monotonic()))
+            await asyncio.sleep(0.02)
+
+
+def give_up() -> None:
+    (folder / "gave_up").write_text(threading.current_thread().name)
+    if story == "stuck":
+        time.sleep(60)
+
+
+statuses = exchange() if story != "calm" else [connection("desk"), connection("ami", "ami")]
+client = FakeClient(*statuses)
+app = Program(client)
+with Watchdog(give_up, grace=1.0):
+    app.run(mouse=False)
+(folder / "ended").write_text("in good order")
+sys.exit(app.return_code or 0)

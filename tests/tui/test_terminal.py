@@ -1,0 +1,170 @@
+"""In a real terminal (a pty): ended by signals, held up by one that does not read, quiet otherwise."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LEAVES_THE_ALTERNATE_SCREEN = b"\x1b[?1049l"
+
+
+class Terminal:
+    """A program in a terminal of 120 by 40."""
+
+    def __init__(self, folder: Path, story: str) -> None:
+        self.folder = folder
+        self.output = b""
+        self.code: int | None = None
+        self.pid, self.master = pty.fork()
+        if not self.pid:
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+            os.chdir(ROOT)
+            os.environ["PYTHONPATH"] = str(ROOT)
+            program = str(Path(__file__).with_name("terminal_program.py"))
+            os.execv(sys.executable, [sys.executable, program, str(folder), story])
+
+    def read(self, seconds: float = 0.05) -> int:
+        """Read what is there; return how many bytes there were."""
+        if self.master < 0 or not select.select([self.master], [], [], seconds)[0]:
+            return 0
+        try:
+            text = os.read(self.master, 65536)
+        except OSError:
+            return 0
+        self.output += text
+        return len(text)
+
+    def until(self, condition: Callable[[], bool], *, reading: bool = True, within: float = 30.0) -> None:
+        deadline = time.monotonic() + within
+        while not condition():
+            assert time.monotonic() < deadline, self.output[-2000:]
+            if reading:
+                self.read()
+            else:
+                time.sleep(0.02)
+
+    def ended(self) -> bool:
+        if self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.code = os.waitstatus_to_exitcode(status)
+        return self.code is not None
+
+    def trace(self, name: str) -> str:
+        try:
+            return (self.folder / name).read_text()
+        except FileNotFoundError:
+            return ""
+
+    def frozen(self) -> bool:
+        """Whether the loop has left no trace for a while."""
+        beat = self.trace("beat")
+        return bool(beat) and time.monotonic() - float(beat) > 1.0
+
+    def hang_up(self) -> None:
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
+
+    def close(self) -> None:
+        if not self.ended():
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        self.hang_up()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
+    started = []
+
+    def start_one(story: str) -> Terminal:
+        started.append(Terminal(tmp_path, story))
+        return started[-1]
+
+    yield start_one
+    for terminal in started:
+        terminal.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_program_in_good_order_and_gives_the_screen_back(start, number):
+    terminal = start("calm")
+    before = termios.tcgetattr(terminal.master)
+    terminal.until(lambda: b"desk" in terminal.output)
+    os.kill(terminal.pid, number)
+    terminal.until(terminal.ended)
+    while terminal.read():
+        pass
+    assert terminal.code == 128 + number
+    assert terminal.trace("ended") == "in good order"
+    assert terminal.trace("gave_up") == ""
+    assert LEAVES_THE_ALTERNATE_SCREEN in terminal.output
+    assert terminal.output.rindex(b"\x1b[?25h") > terminal.output.rindex(b"\x1b[?25l")
+    assert termios.tcgetattr(terminal.master)[3] == before[3]
+
+
+def test_a_terminal_that_does_not_read_does_not_keep_the_program_from_ending(start):
+    terminal = start("flood")
+    terminal.until(lambda: b"desk" in terminal.output)
+    terminal.until(terminal.frozen, reading=False)
+    sent = time.monotonic()
+    os.kill(terminal.pid, signal.SIGTERM)
+    terminal.until(terminal.ended, reading=False, within=20.0)
+    assert terminal.code == 128 + signal.SIGTERM
+    assert terminal.trace("gave_up") == "last words"
+    assert terminal.trace("ended") == ""
+    # The promise is 5 s with a grace of 3 s; here the grace is 1 s.
+    assert time.monotonic() - sent < 5
+    while terminal.read():
+        pass
+    assert LEAVES_THE_ALTERNATE_SCREEN in terminal.output[-200:]
+
+
+def test_last_words_that_do_not_come_to_an_end_are_not_waited_for(start):
+    terminal = start("stuck")
+    terminal.until(lambda: b"desk" in terminal.output)
+    terminal.until(terminal.frozen, reading=False)
+    os.kill(terminal.pid, signal.SIGTERM)
+    terminal.until(terminal.ended, reading=False, within=20.0)
+    assert terminal.code == 128 + signal.SIGTERM
+
+
+def test_a_terminal_that_goes_away_ends_the_program(start):
+    terminal = start("calm")
+    terminal.until(lambda: b"desk" in terminal.output)
+    terminal.hang_up()
+    terminal.until(terminal.ended, reading=False, within=20.0)
+    assert terminal.code == 128 + signal.SIGHUP
+
+
+def test_a_terminal_that_reads_again_goes_on_where_it_was(start):
+    terminal = start("flood")
+    terminal.until(lambda: b"desk" in terminal.output)
+    terminal.until(terminal.frozen, reading=False)
+    terminal.until(lambda: not terminal.frozen())
+    assert not terminal.ended()
+
+
+def test_nothing_is_written_while_nothing_happens(start):
+    terminal = start("calm")
+    terminal.until(lambda: b"desk" in terminal.output)
+    beats = set()
+    # Quiet is reached once the first frames are out: then a second of the program's own life without a byte.
+    terminal.until(lambda: terminal.read(1.0) == 0)
+    written = len(terminal.output)
+    while len(beats) < 20:
+        terminal.read(0.02)
+        beats.add(terminal.trace("beat"))
+    assert len(terminal.output) == written
