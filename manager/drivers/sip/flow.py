@@ -112,7 +112,8 @@ class Flow:
 
     def received(self, raw: bytes) -> None:
         """Take a message from the wire."""
-        if self.over.done():
+        if self.over.done() or self._wire is None:
+            self.dropped += 1
             return
         try:
             message = parse_message(raw)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from manager.drivers.sip.address import AddressError, parse_name_address, parse_uri, parse_via
+from manager.drivers.sip.address import AddressError, SipUri, parse_name_address, parse_uri, parse_via
 from manager.drivers.sip.message import Request, Response, cseq_of, printable, response_to
 from manager.model import Facts
 
@@ -79,7 +79,16 @@ def _party(value: str | None) -> tuple[str, str]:
         address = parse_name_address(value or "")
     except AddressError:
         return printable(value or "unknown"), ""
-    return printable(address.uri), printable(address.display_name)
+    return printable(_bare(address.uri)), printable(address.display_name)
+
+
+def _bare(uri: str) -> str:
+    """Leave out a password and the parameters, which are between machines."""
+    try:
+        parsed = parse_uri(uri)
+    except AddressError:
+        return uri
+    return str(SipUri(parsed.host, parsed.scheme, parsed.user, parsed.port))
 
 
 def _well_formed(request: Request) -> bool:

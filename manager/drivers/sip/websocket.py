@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import ssl
 from collections.abc import Callable
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.asyncio.client import ClientConnection
+from websockets.client import ClientProtocol
+from websockets.exceptions import ConnectionClosed, InvalidStatus, NegotiationError, WebSocketException
 from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
 
 from manager.drivers.base import DriverError
-from manager.drivers.failures import failure_of
 from manager.drivers.sip.lookup import Target
 from manager.drivers.sip.message import MAX_BODY_BYTES
-from manager.drivers.sip.transport import Receiver, connected_socket
+from manager.drivers.sip.transport import Receiver, connected_socket, secured
 from manager.model import Failure, FailureClass, Stage
 
 MAX_WAITING = 64
 """Messages that may wait for a peer that does not read."""
-_CLOSE_TIMEOUT = 0.5
 _SILENT = logging.getLogger(f"{__name__}.silent")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False  # its debug lines hold whole handshakes, credentials included
@@ -55,9 +54,8 @@ class WebSocketWire:
         self._receiver = None
         for task in self._tasks:
             task.cancel()
-        self._connection.transport.abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._connection.wait_closed()
+        await _abort(self._connection)
 
     async def _read(self) -> None:
         try:
@@ -100,48 +98,32 @@ async def open_websocket(
         DriverError: the server refuses the WebSocket.
     """
     connected = await connected_socket(target, None)
-
-    class Announcing(ClientConnection):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            reached(Stage.HANDSHAKE)
-            super().connection_made(transport)
-
-    if context is not None:
-        reached(Stage.TLS)
+    loop = asyncio.get_running_loop()
     try:
-        connection = await connect(
-            url,
-            sock=connected,
-            subprotocols=[Subprotocol("sip")],
-            compression=None,
-            proxy=None,
-            max_size=MAX_BODY_BYTES,
-            open_timeout=None,
-            ping_interval=None,
-            close_timeout=_CLOSE_TIMEOUT,
-            logger=_SILENT,
-            create_connection=Announcing,
-            ssl=context,
-            server_hostname=None if context is None else server_name,
+        protocol = ClientProtocol(
+            parse_uri(url), subprotocols=[Subprotocol("sip")], max_size=MAX_BODY_BYTES, logger=_SILENT
         )
-    except (WebSocketException, ValueError) as error:
-        raise DriverError(_refused(error)) from None
-    except EOFError:
-        raise DriverError(failure_of(ConnectionResetError(errno.ECONNRESET, ""), Stage.HANDSHAKE)) from None
+        connection = ClientConnection(protocol, ping_interval=None, close_timeout=0.0)
+        if context is None:
+            await loop.create_connection(lambda: connection, sock=connected)
+        else:
+            reached(Stage.TLS)
+            await secured(connected, connection, context, server_name)
     except BaseException:
         connected.close()
         raise
+    reached(Stage.HANDSHAKE)
+    try:
+        await connection.handshake()
+    except WebSocketException as error:
+        await _abort(connection)
+        raise DriverError(_refused(error)) from None
+    except BaseException:
+        await _abort(connection)
+        raise
     if connection.subprotocol != "sip":
-        connection.transport.abort()
-        await connection.wait_closed()
-        raise DriverError(
-            Failure(
-                kind=FailureClass.PERMANENT,
-                stage=Stage.HANDSHAKE,
-                reason="the server does not speak SIP over WebSocket",
-                hint="check the path of the address (`/ws` on Asterisk)",
-            )
-        )
+        await _abort(connection)
+        raise DriverError(_foreign())
     return WebSocketWire(connection, receiver, "WS" if context is None else "WSS")
 
 
@@ -151,18 +133,34 @@ def _refused(error: Exception) -> Failure:
         kind = FailureClass.PERMANENT
         if status in (401, 403):
             kind = FailureClass.CREDENTIALS
-        elif status >= 500 or status in (408, 429):
+        elif status >= 500 or status in (404, 408, 429):
+            # 404 as well: a server that is starting knows its port before its paths.
             kind = FailureClass.TRANSIENT
         return Failure(
             kind=kind,
             stage=Stage.HANDSHAKE,
             reason=f"the server refuses the WebSocket (HTTP {status})",
-            hint="check the path of the address and that it speaks the subprotocol sip",
+            hint="check the path of the address; a redirect is not followed",
         )
-    redirect = isinstance(error.__cause__, InvalidStatus)
+    if isinstance(error, NegotiationError):
+        return _foreign()
+    return Failure(
+        kind=FailureClass.TRANSIENT,
+        stage=Stage.HANDSHAKE,
+        reason="the WebSocket handshake was broken off",
+        hint="the port may not speak WebSocket",
+    )
+
+
+def _foreign() -> Failure:
     return Failure(
         kind=FailureClass.PERMANENT,
         stage=Stage.HANDSHAKE,
-        reason="the server redirects, which is not followed" if redirect else "no WebSocket handshake",
-        hint="set the address that it leads to" if redirect else "the port may not speak WebSocket",
+        reason="the server does not speak SIP over WebSocket",
+        hint="check the path of the address (`/ws` on Asterisk)",
     )
+
+
+async def _abort(connection: ClientConnection) -> None:
+    connection.transport.abort()
+    await connection.wait_closed()

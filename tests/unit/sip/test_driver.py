@@ -496,7 +496,7 @@ async def test_an_open_that_is_cancelled_after_any_turn_of_the_loop_leaves_nothi
         await asyncio.sleep(0)
     opening.cancel()
     result = (await asyncio.gather(opening, return_exceptions=True))[0]
-    if not isinstance(result, BaseException):
+    if not isinstance(result, asyncio.CancelledError):
         await result.close(graceful=False)
 
 
