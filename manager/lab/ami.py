@@ -56,7 +56,8 @@ class AmiServer(LabServer):
         self.write = write
         self.actions: deque[str] = deque(maxlen=1000)
         """Names of the last actions that were received."""
-        self._calls = 0
+        self._calls_up = 0
+        self._calls_begun = 0
 
     def emit(self, event: Fields, *, privilege: str = "call") -> int:
         """Send an event to every logged-in client whose user may read it; return how many there are."""
@@ -68,12 +69,12 @@ class AmiServer(LabServer):
             peer.push(_message(fields))
         return len(peers)
 
-    def announce_call(self, caller_name: str, caller_number: str = "6001") -> int:
-        """Emit what a call that comes and goes looks like; return how many clients heard it."""
-        self._calls += 1
-        unique = f"lab-{int(self.started_at)}.{self._calls}"
+    async def carry_call(self, caller_name: str, caller_number: str = "6001", *, seconds: float = 0.0) -> int:
+        """Emit what a call of `seconds` looks like; return how many clients heard it begin."""
+        self._calls_begun += 1
+        unique = f"lab-{int(self.started_at)}.{self._calls_begun}"
         channel = {
-            "Channel": f"PJSIP/{caller_number}-{self._calls:08x}",
+            "Channel": f"PJSIP/{caller_number}-{self._calls_begun:08x}",
             "ChannelState": "4",
             "ChannelStateDesc": "Ring",
             "CallerIDNum": caller_number,
@@ -88,8 +89,19 @@ class AmiServer(LabServer):
             "Uniqueid": unique,
             "Linkedid": unique,
         }
-        self.emit({"Event": "Newchannel", **channel})
-        return self.emit({"Event": "Hangup", **channel, "Cause": "16", "Cause-txt": "Normal Clearing"})
+        heard = self.emit({"Event": "Newchannel", **channel})
+        self._calls_up += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._calls_up -= 1
+        self.emit({"Event": "Hangup", **channel, "Cause": "16", "Cause-txt": "Normal Clearing"})
+        return heard
+
+    @property
+    def calls(self) -> tuple[int, int]:
+        """How many calls are up, and how many have been."""
+        return self._calls_up, self._calls_begun - self._calls_up
 
     def say_goodbye(self, peer: Peer) -> None:
         if "system" in self.read:
@@ -243,7 +255,8 @@ class _Conversation:
         started = datetime.fromtimestamp(self._server.started_at, UTC)
         date, clock = f"{started:%Y-%m-%d}", f"{started:%H:%M:%S}"
         up = {"CoreStartupDate": date, "CoreStartupTime": clock, "CoreReloadDate": date}
-        return {**up, "CoreReloadTime": clock, "CoreCurrentCalls": "0", "CoreProcessedCalls": "0"}
+        current, processed = (str(calls) for calls in self._server.calls)
+        return {**up, "CoreReloadTime": clock, "CoreCurrentCalls": current, "CoreProcessedCalls": processed}
 
     async def _allowed(self, action: Fields, needed: set[str], answer: Fields) -> None:
         if needed & self._server.write:

@@ -1,7 +1,7 @@
 """The demo's story: what goes wrong when, as data. The same seed tells the same story.
 
 An act is a handful of steps; acts follow each other without end, with calm between them. The first acts are
-always the same four, so that within a minute every kind of trouble has been seen.
+always the same five, so that within a minute every kind of trouble has been seen.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ CALLER = "\x1b]0;owned\x07\x1b[2J[bold red]Robert'); DROP TABLE calls;--[/]\u202
 
 _PAUSE = 9.0
 """Seconds that a restart takes."""
+_CALL = 15.0
+"""Seconds that a call is up."""
 
 
 class Deed(enum.Enum):
@@ -131,6 +133,7 @@ WRONG_PASSWORD = Act(
     _spell(Fault.WRONG_PASSWORD, 11.0, "has another password now", "has the old password back", cut=True),
 )
 CALL = Act(_places(Kind.ALL, *_PBXES), (Beat(0.0, Deed.CALL, "has a call with a hostile caller's name"),))
+CHATTER = Act(_places(Kind.WEBSOCKET, "backend"), (Beat(0.0, Deed.CHATTER, "has much to say"),))
 ACTS = (
     RESTART,
     HANG,
@@ -185,6 +188,7 @@ def story(seed: int) -> Iterator[Step]:
         *_steps(RESTART, Place(one), 3.0),
         *_steps(HANG, Place("sbc", Kind.SIP), 8.0),
         *_steps(CALL, Place(other), 15.0),
+        *_steps(CHATTER, Place("backend", Kind.WEBSOCKET), 18.0),
         *_steps(WRONG_PASSWORD, Place(other, Kind.AMI), 24.0),
     ]
     yield from sorted(opening, key=lambda step: step.at)
@@ -214,7 +218,7 @@ async def play(lab: Lab, steps: Iterable[Step], told: Callable[[Step], None]) ->
 
 
 async def perform(lab: Lab, step: Step) -> None:
-    """Do one step now; a restart takes 9 s, the others a few at most."""
+    """Do one step now; it takes as long as what it is about (a call is up for 15 s)."""
     host = step.place.host
     match step.deed:
         case Deed.RESTART:
@@ -238,11 +242,9 @@ def _disturb(server: LabServer, deed: Fault | Deed, *, cut: bool) -> None:
 
 
 async def _call(lab: Lab, host: str) -> None:
-    if host in lab.ami:
-        lab.ami[host].announce_call(CALLER)
-    if host in lab.sip:
-        registrar = lab.sip[host]
-        await asyncio.gather(*(registrar.call(account, CALLER) for account in registrar.registrar.accounts))
+    ami, sip = lab.ami[host], lab.sip[host]
+    rings = [sip.call(account, CALLER) for account in sip.registrar.accounts]
+    await asyncio.gather(ami.carry_call(CALLER, seconds=_CALL), *rings)
 
 
 def place_of(connection: str, hosts: Iterable[Host] = HOSTS) -> Place:

@@ -140,12 +140,27 @@ async def test_a_call_is_heard_as_asterisk_would_tell_it_and_adds_no_line() -> N
     }
     async with server(read=frozenset({"call"})) as ami, connected(ami.port) as client:
         await logged_in(client)
-        assert ami.announce_call("Eve\r\nEvent: Shutdown\x1b[2J") == 1
+        assert await ami.carry_call("Eve\r\nEvent: Shutdown\x1b[2J") == 1
         created = messages(await client.until(b"\r\n\r\n"))[0]
         ended = messages(await client.until(b"\r\n\r\n"))[0]
     assert names(created) == names(real["Newchannel"])
     assert names(ended) == names(real["Hangup"])
     assert "CallerIDName: Eve  Event: Shutdown\x1b[2J" in created.split("\n")
+
+
+async def test_core_status_counts_the_calls_that_are_up() -> None:
+    async def counted(client: RawClient) -> bytes:
+        client.send(b"Action: CoreStatus\r\n\r\n")
+        return (await client.until(b"\r\n\r\n"))[-50:]
+
+    async with server(read=frozenset()) as ami, connected(ami.port) as client:
+        await logged_in(client)
+        calling = asyncio.create_task(ami.carry_call("Eve", seconds=60))
+        await asyncio.sleep(0)
+        assert b"CoreCurrentCalls: 1\r\nCoreProcessedCalls: 0\r\n" in await counted(client)
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        assert b"CoreCurrentCalls: 0\r\nCoreProcessedCalls: 1\r\n" in await counted(client)
 
 
 async def test_it_remembers_the_actions_it_was_sent() -> None:

@@ -122,7 +122,7 @@ async def test_every_deed_of_every_act_can_be_done_at_once() -> None:
         for act in ACTS:
             for place in act.places:
                 for beat in act.beats:
-                    if beat.deed not in (Deed.RESTART, Deed.CHATTER):
+                    if beat.deed not in (Deed.RESTART, Deed.CHATTER, Deed.CALL):
                         tasks.create_task(perform(lab, Step(0, place, beat.deed, "")))
 
 
