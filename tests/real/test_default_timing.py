@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import signal
+import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -37,6 +46,113 @@ async def test_a_hung_server_is_suspect_within_36_seconds_and_given_up_within_8_
         asterisk.thaw()
         kamailio.thaw()
         await until(are(manager, Phase.UP), 60)
+
+
+async def test_asterisk_killed_for_45_seconds_under_watch_is_met_by_waits_of_1_2_4_8_16_and_30(
+    asterisk: Asterisk, authority: Authority, tmp_path: Path
+) -> None:
+    settings = tmp_path / "config.toml"
+    settings.write_text(_settings(asterisk, authority))
+    settings.chmod(0o600)
+    async with _watching(settings, tmp_path) as lines:
+        await until(lambda: set(phases(lines).values()) == {"up"} and len(phases(lines)) == 6)
+        killed = time.time()
+        asterisk.kill()
+        await until(lambda: time.time() - killed >= 45, 60)
+        asterisk.launch()
+        await until(lambda: set(phases(lines).values()) == {"up"}, 30)
+    waits = [line for line in lines if line["event"] == "connection:stateChanged" and line["wait"]]
+    for name in phases(lines):
+        mine = [line for line in waits if line["connection"] == name]
+        numbers = [line["attempt"] for line in mine]
+        assert numbers == list(range(1, len(mine) + 1)), name
+        assert [line["wait"] for line in mine] == [1, 2, 4, 8, 16, 30][: len(mine)], name
+        # Over UDP the kill is heard with the next heartbeat, so that fewer attempts are needed.
+        assert len(mine) == 6 or name == "desk-udp", name
+
+
+SETTINGS = """
+[defaults]
+jitter = 0
+[connections.pbx-ami]
+type = "ami"
+endpoints = ["ami://127.0.0.1:{ports.ami}"]
+username = "monitor"
+password = "secret-of-monitor"
+[connections.pbx-ami-tls]
+type = "ami"
+endpoints = ["amis://127.0.0.1:{ports.amis}"]
+username = "limited"
+password = "secret-of-limited"
+ca_file = "{ca_file}"
+[connections.pbx-ari]
+type = "websocket"
+endpoints = ["ws://127.0.0.1:{ports.http}/ari/events?app=trunkline&subscribeAll=true"]
+query = {{ api_key = "ari:secret-of-ari" }}
+[connections.desk-udp]
+type = "sip"
+endpoints = ["sip:127.0.0.1:{ports.udp};transport=udp"]
+aor = "sip:6001@127.0.0.1"
+username = "6001"
+password = "secret-of-6001"
+[connections.desk-tcp]
+type = "sip"
+endpoints = ["sip:127.0.0.1:{ports.tcp};transport=tcp"]
+aor = "sip:6002@127.0.0.1"
+username = "6002"
+password = "secret-of-6002"
+[connections.desk-wss]
+type = "sip"
+endpoints = ["sip:127.0.0.1:{ports.https};transport=wss"]
+aor = "sip:6003@127.0.0.1"
+username = "6003"
+password = "secret-of-6003"
+ca_file = "{ca_file}"
+"""
+
+
+def _settings(asterisk: Asterisk, authority: Authority) -> str:
+    return SETTINGS.format(ports=asterisk.ports, ca_file=authority.ca_file)
+
+
+@asynccontextmanager
+async def _watching(settings: Path, home: Path) -> AsyncIterator[list[dict[str, Any]]]:
+    """Run `trunkline watch` and gather its lines, to the last one once it has been stopped."""
+    lines: list[dict[str, Any]] = []
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tui",
+        "watch",
+        "--config",
+        str(settings),
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONUTF8": "1"},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+
+    async def gather(stdout: asyncio.StreamReader) -> None:
+        while text := await stdout.readline():
+            lines.append(json.loads(text))
+
+    reader = asyncio.create_task(gather(process.stdout))
+    try:
+        yield lines
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            await reader
+            assert await process.wait() == 0
+    finally:
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def phases(lines: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the last phase of each connection that was told."""
+    return {line["connection"]: line["phase"] for line in lines if "phase" in line}
 
 
 def first_time(manager: ConnectionManager, phase: Phase) -> dict[str, float]:
