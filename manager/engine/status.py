@@ -144,9 +144,9 @@ class StatusWriter:
         """The session has held long enough."""
         attempts = self.status.attempt
         lost_at, self._lost_at = self._lost_at, None
-        self._tell(Stable, {"stable": True, "attempt": 0, "failure": None, "down_since": None})
+        self._tell(Stable, {"stable": True, "attempt": 0, "failure": None})
         if lost_at is not None and self._up_at is not None:
-            self._tell(Recovered, {}, downtime=self._up_at - lost_at, attempts=attempts)
+            self._tell(Recovered, {"down_since": None}, downtime=self._up_at - lost_at, attempts=attempts)
 
     def facts_changed(self, session: Session) -> None:
         """The session's facts are new."""

@@ -20,7 +20,7 @@ import pytest
 from manager.lab.faults import Fault
 from tests.e2e.conftest import CANARY, PATIENCE, command
 
-_ESCAPES = re.compile(rb"\x1b(\[[0-9;?<>=]*[a-zA-Z$]*|\][^\x07\x1b]*(\x07|\x1b\\)|[=>()][0-9A-B]?)")
+_ESCAPES = re.compile(rb"\x1b(\[[0-9;?<>=]*\$?[a-zA-Z]|\][^\x07\x1b]*(\x07|\x1b\\)|[=>()][0-9A-B]?)")
 LEAVE_SCREEN = b"\x1b[?1049l"
 SHOW_CURSOR = b"\x1b[?25h"
 
@@ -60,10 +60,13 @@ class Terminal:
 
     async def shows(self, text: str) -> None:
         """Wait until a text has been drawn since the last `forget`."""
-        async with asyncio.timeout(PATIENCE):
-            while text not in self.text:
-                self.read()
-                await asyncio.sleep(0.02)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while text not in self.text:
+                    self.read()
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"{text!r} was not drawn: {self.text[-2000:]!r}") from None
 
     def forget(self) -> None:
         self.written = b""
@@ -108,7 +111,7 @@ async def test_the_dashboard_names_connections_and_their_outage_and_quits_when_a
 ):
     terminal = terminals("--config", settings, size=size)
     await terminal.shows("lab-ami")
-    await terminal.shows("100")
+    await terminal.shows("2 up")
     ami.fault = Fault.REFUSE
     await terminal.shows("connection refused")
     terminal.press("q")
