@@ -9,7 +9,13 @@ from collections.abc import Callable
 
 from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
-from websockets.exceptions import ConnectionClosed, InvalidStatus, NegotiationError, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidStatus,
+    InvalidURI,
+    NegotiationError,
+    WebSocketException,
+)
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
@@ -97,11 +103,22 @@ async def open_websocket(
         OSError: no connection, or TLS failed.
         DriverError: the server refuses the WebSocket.
     """
+    try:
+        uri = parse_uri(url)
+    except InvalidURI:
+        raise DriverError(
+            Failure(
+                kind=FailureClass.CONFIGURATION,
+                stage=Stage.CONNECT,
+                reason="the address is no WebSocket address",
+                hint="it looks like wss://pbx1.example.com:8089/ws",
+            )
+        ) from None
     connected = await connected_socket(target, None)
     loop = asyncio.get_running_loop()
     try:
         protocol = ClientProtocol(
-            parse_uri(url), subprotocols=[Subprotocol("sip")], max_size=MAX_BODY_BYTES, logger=_SILENT
+            uri, subprotocols=[Subprotocol("sip")], max_size=MAX_BODY_BYTES, logger=_SILENT
         )
         connection = ClientConnection(protocol, ping_interval=None, close_timeout=0.0)
         if context is None:
