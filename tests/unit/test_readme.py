@@ -1,0 +1,58 @@
+"""What README.md shows is true of the program."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from textual.binding import Binding
+
+from manager.config import load
+from manager.model import Phase
+from tui import themes
+from tui.screens.dashboard import Dashboard
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+SIGNS = {"slash": "/", "escape": "esc", "question_mark": "?"}
+
+
+def block(language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return found
+
+
+def test_the_configuration_example_is_valid(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(block("toml"))
+    assert [each.type for each in load(path).connections] == ["ami", "sip", "websocket"]
+
+
+def test_the_library_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[connections.nobody]\ntype = "ami"\nendpoints = ["ami://127.0.0.1:1"]\n'
+        'username = "monitor"\npassword = { env = "NOT_SET" }\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    seen: list[object] = []
+
+    def stop(event: object) -> None:
+        seen.append(event)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exec(compile(block("python"), "README.md", "exec"), {"print": stop})
+    assert seen
+
+
+def test_every_key_of_the_dashboard_is_in_the_table() -> None:
+    for binding in Dashboard.BINDINGS:
+        assert isinstance(binding, Binding)
+        key = binding.key.split(",")[0]
+        assert f"`{SIGNS.get(key, key)}`" in README
+
+
+def test_every_phase_and_theme_is_named() -> None:
+    for name in (*(phase.value for phase in Phase), *themes.available()):
+        assert f"`{name}`" in README
