@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from manager.lab.ami import AmiServer
+from manager.lab.registrar import Registrar
+from manager.lab.sip import SipServer
 from manager.lab.websocket import WebSocketServer
 from manager.secret import Secret
 
@@ -36,6 +38,12 @@ endpoints = ["ami://127.0.0.1:{ami}"]
 username = "monitor"
 password = {{ env = "LAB_SECRET" }}
 
+[connections.lab-desk]
+type = "sip"
+endpoints = ["sip:127.0.0.1:{sip};transport=tcp"]
+aor = "sip:6001@127.0.0.1"
+password = {{ env = "LAB_SECRET" }}
+
 [connections.lab-events]
 type = "websocket"
 endpoints = ["ws://127.0.0.1:{websocket}/events?api_key={canary}"]
@@ -56,6 +64,12 @@ async def websocket() -> AsyncIterator[WebSocketServer]:
 
 
 @pytest.fixture
+async def sip() -> AsyncIterator[SipServer]:
+    async with SipServer(Registrar({"6001": Secret(CANARY)})) as server:
+        yield server
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
@@ -63,9 +77,9 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, ami: AmiServer, websocket: WebSocketServer) -> Path:
+def settings(tmp_path: Path, ami: AmiServer, sip: SipServer, websocket: WebSocketServer) -> Path:
     path = tmp_path / "config.toml"
-    path.write_text(SETTINGS.format(ami=ami.port, websocket=websocket.port, canary=CANARY))
+    path.write_text(SETTINGS.format(ami=ami.port, sip=sip.port, websocket=websocket.port, canary=CANARY))
     path.chmod(0o600)
     return path
 

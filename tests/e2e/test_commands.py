@@ -18,7 +18,7 @@ async def test_check_says_what_the_settings_mean(environment, settings):
     done = run(environment, "check", "--config", settings)
     assert done.returncode == 0
     assert "lab-ami: ami at 127.0.0.1:" in done.stdout
-    assert "2 connections, no mistakes" in done.stdout
+    assert "3 connections, no mistakes" in done.stdout
     assert CANARY not in done.stdout + done.stderr
 
 

@@ -111,7 +111,7 @@ async def test_the_dashboard_names_connections_and_their_outage_and_quits_when_a
 ):
     terminal = terminals("--config", settings, size=size)
     await terminal.shows("lab-ami")
-    await terminal.shows("2 up")
+    await terminal.shows("3 up")
     ami.fault = Fault.REFUSE
     await terminal.shows("connection refused")
     terminal.press("q")
@@ -174,10 +174,14 @@ async def test_a_second_dashboard_says_who_holds_the_settings(terminals, setting
     assert LEAVE_SCREEN not in second.written
 
 
-async def test_no_secret_is_drawn_and_no_hostile_text_reaches_the_terminal(terminals, settings, ami, home):
+async def test_no_secret_is_drawn_and_no_hostile_text_reaches_the_terminal(
+    terminals, settings, ami, sip, home
+):
     terminal = terminals("--config", settings)
     await terminal.shows("Asterisk 22")
-    ami.announce_call("\x1b]52;c;aGFjaw==\x07[red]\x9b2J")
+    await terminal.shows("registered")
+    await sip.call("6001", "\x1b]52;c;aGFjaw==\x07[red]\x9b2J")
+    await terminal.shows("[red]")
     ami.fault = Fault.WRONG_PASSWORD
     ami.drop()
     await terminal.shows("wrong AMI secret")

@@ -128,10 +128,10 @@ async def test_a_pipe_that_is_not_read_delays_no_heartbeat_and_a_signal_still_en
 
 @pytest.mark.parametrize("fault", [None, *Fault])
 async def test_no_secret_is_in_any_output_log_or_file_in_any_fault(
-    fault, start, settings, home, ami, websocket, environment
+    fault, start, settings, home, ami, sip, websocket, environment
 ):
     environment["PYTHONASYNCIODEBUG"] = "1"
-    ami.fault = websocket.fault = fault
+    ami.fault = sip.fault = websocket.fault = fault
     async with start("watch", "--config", settings, "--for", "2.5") as running:
         async with asyncio.timeout(PATIENCE):
             output, complaints = await running.process.communicate()
