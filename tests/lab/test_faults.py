@@ -10,7 +10,7 @@ import pytest
 
 from manager.lab.ami import AmiServer
 from manager.lab.faults import Fault
-from manager.lab.server import LabServer
+from manager.lab.server import LabServer, Peer
 from manager.lab.websocket import WebSocketServer
 from manager.secret import Secret
 from tests.lab import test_ami_server as ami
@@ -284,3 +284,16 @@ async def test_a_stop_in_any_fault_leaves_nothing(dialect: Dialect, fault: Fault
         await server.stop()
         await client.rest()
     assert server.sessions == 0
+
+
+async def test_a_defect_of_a_server_surfaces_when_it_is_stopped() -> None:
+    class Broken(LabServer):
+        async def serve(self, peer: Peer) -> None:
+            raise ZeroDivisionError
+
+    server = Broken()
+    await server.start()
+    async with connected(server.port) as client:
+        assert await client.rest() == b""
+    with pytest.raises(ZeroDivisionError):
+        await server.stop()

@@ -52,18 +52,20 @@ def register(
     return "\r\n".join([*lines, "Content-Length: 0", "", ""]).encode()
 
 
-def credentials(challenge: bytes, password: str = SECRET, algorithm: str = "MD5") -> str:
+def credentials(
+    challenge: bytes, password: str = SECRET, *, realm: str = "lab", uri: str = "sip:127.0.0.1"
+) -> str:
     """Answer a challenge (RFC 7616 §3.4.1), written without the project's digest."""
     nonce = re.search(rb'nonce="([^"]+)"', challenge)[1].decode()  # type: ignore[index]
 
     def digest(text: str) -> str:
-        return _HASHES[algorithm](text.encode()).hexdigest()
+        return hashlib.md5(text.encode()).hexdigest()
 
-    a1 = digest(f"6001:lab:{password}")
-    response = digest(f"{a1}:{nonce}:00000001:abc:auth:{digest('REGISTER:sip:127.0.0.1')}")
+    a1, a2 = digest(f"6001:{realm}:{password}"), digest(f"REGISTER:{uri}")
+    response = digest(f"{a1}:{nonce}:00000001:abc:auth:{a2}")
     return (
-        f'Digest username="6001", realm="lab", nonce="{nonce}", uri="sip:127.0.0.1", response="{response}", '
-        f'algorithm={algorithm}, cnonce="abc", nc=00000001, qop=auth'
+        f'Digest username="6001", realm="{realm}", nonce="{nonce}", uri="{uri}", response="{response}", '
+        f'algorithm=MD5, cnonce="abc", nc=00000001, qop=auth'
     )
 
 
@@ -221,6 +223,16 @@ async def test_an_old_nonce_is_stale_and_no_refusal() -> None:
     assert (sip.logins, sip.refused) == (1, 0)
 
 
+@pytest.mark.parametrize("other", [{"realm": "bar"}, {"uri": "sip:127.0.0.9"}])
+async def test_credentials_for_another_realm_or_uri_are_refused(other: dict[str, str]) -> None:
+    async with server() as sip:
+        with RawDatagrams(sip.port) as client:
+            client.send(register())
+            client.send(register(number=2, authorization=credentials(await client.next(), **other)))
+            assert b" 401 " in await client.next()
+    assert (sip.logins, sip.refused) == (0, 1)
+
+
 async def test_one_contact_more_than_allowed_is_forbidden_and_the_same_one_is_not() -> None:
     async with server(max_contacts=1) as sip:
         with RawDatagrams(sip.port) as client:
@@ -367,6 +379,7 @@ async def test_over_udp_a_slow_one_answers_late_and_each_as_late_as_the_other() 
             for number in range(5):
                 client.send(register(number=number))
             assert await client.hears_nothing()
+            assert sip._late == 5, "they wait side by side"
             for _ in range(5):
                 assert b" 401 " in await client.next()
 
