@@ -113,7 +113,7 @@ async def test_the_dashboard_names_connections_and_their_outage_and_quits_when_a
     await terminal.shows("lab-ami")
     await terminal.shows("3 up")
     ami.fault = Fault.REFUSE
-    await terminal.shows("connection refused")
+    await terminal.shows("connection refus")
     terminal.press("q")
     await asyncio.sleep(0.3)
     terminal.press("q")
