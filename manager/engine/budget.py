@@ -75,7 +75,7 @@ class LoginBudget:
         if len(recent) < policy.login_budget:
             return 0.0
         freeing = recent[len(recent) - policy.login_budget]
-        return max(0.0, freeing + policy.login_window - self._clock.monotonic())
+        return freeing + policy.login_window - self._clock.monotonic()
 
     @asynccontextmanager
     async def slot(self, host: str, policy: Policy, *, override: bool = False) -> AsyncIterator[Slot]:
@@ -109,9 +109,8 @@ class LoginBudget:
             try:
                 await turn
             except asyncio.CancelledError:
-                if turn.cancelled():
-                    self._lines[host].remove(turn)
-                else:
+                # A turn that was given up stays in the line until it is its turn, and is then passed over.
+                if not turn.cancelled():
                     self._next_in_line(host)
                 raise
 
@@ -132,8 +131,8 @@ class LoginBudget:
 
     def _recent(self, host: str, policy: Policy) -> list[float]:
         self._policies[host] = policy
-        oldest = self._clock.monotonic() - policy.login_window
-        return [time for time in self._refusals.get(host, ()) if time > oldest]
+        now = self._clock.monotonic()
+        return [time for time in self._refusals.get(host, ()) if time + policy.login_window > now]
 
     def _status(self, host: str, policy: Policy) -> BudgetStatus:
         seconds = self.seconds_to_slot(host, policy)
