@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from manager.drivers.base import Driver, DriverFactory, Session
 from manager.engine import operator
@@ -16,7 +16,7 @@ from manager.engine.clock import Clock, SystemClock
 from manager.engine.health import Aggregate, band
 from manager.engine.outage import Outage
 from manager.engine.supervisor import Supervisor
-from manager.errors import NotConnectedError, UnknownConnectionError
+from manager.errors import ManagerGoneError, NotConnectedError, UnknownConnectionError
 from manager.events import (
     Added,
     BudgetChanged,
@@ -41,6 +41,8 @@ DRIVERS = {
     "websocket": "manager.drivers.websocket",
 }
 """Module of each connection type; imported when a connection of the type is added."""
+
+Answer = TypeVar("Answer")
 
 
 class ConnectionManager:
@@ -76,6 +78,7 @@ class ConnectionManager:
         self._drivers = dict(drivers or {})
         self._chance = chance
         self._supervisors: dict[str, Supervisor] = {}
+        self._stopped = False
         self._ring = EventRing()
         self._listeners = Listeners(self._listener_detached)
         self._streams: dict[str, set[MessageStream]] = {}
@@ -89,8 +92,12 @@ class ConnectionManager:
 
     async def __aenter__(self) -> Self:
         self._budget.load()
-        for settings in self._initial:
-            self.add(settings)
+        try:
+            for settings in self._initial:
+                self.add(settings)
+        except BaseException:
+            await self.stop()
+            raise
         return self
 
     async def __aexit__(
@@ -99,19 +106,24 @@ class ConnectionManager:
         await self.stop()
 
     async def stop(self) -> None:
-        """Close every connection politely, side by side; each takes 3 s at most."""
-        await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors.values()))
-        for streams in self._streams.values():
-            for stream in streams:
-                stream.end()
-        self._store.save()
+        """Close every connection politely, side by side; each takes 3 s at most. It is for good."""
+        self._stopped = True
+        try:
+            await _side_by_side(each.stop(for_good=True) for each in self._supervisors.values())
+        finally:
+            for name in tuple(self._streams):
+                self._end_messages(name)
+            self._store.save()
 
     def add(self, settings: ConnectionSettings) -> None:
         """Manage one more connection and take it up.
 
         Raises:
             ValueError: its name is taken, or nothing knows its type.
+            ManagerGoneError: the manager was stopped.
         """
+        if self._stopped:
+            raise ManagerGoneError("the manager has been stopped")
         if settings.name in self._supervisors:
             raise ValueError(f"a connection named {settings.name!r} is managed already")
         name = settings.name
@@ -129,11 +141,19 @@ class ConnectionManager:
         supervisor.start()
 
     async def remove(self, name: str) -> None:
-        """Close a connection politely and forget it."""
+        """Close a connection politely and forget it; the streams of its messages end.
+
+        Raises:
+            UnknownConnectionError: no connection has the name.
+        """
         supervisor = self._supervisor(name)
-        await supervisor.stop()
-        del self._supervisors[name]
-        self._publish(Removed, supervisor.status)
+        try:
+            await supervisor.stop(for_good=True)
+        finally:
+            if self._supervisors.get(name) is supervisor:
+                del self._supervisors[name]
+                self._end_messages(name)
+                self._publish(Removed, supervisor.status)
 
     # --- what is known ----------------------------------------------------------------------------------
 
@@ -195,8 +215,9 @@ class ConnectionManager:
             UnknownConnectionError: no connection has the name.
         """
         supervisors = [self._supervisor(name)] if name is not None else self._taken_up()
-        jobs = (operator.reconnect(each, self._clock, override=override) for each in supervisors)
-        return tuple(await asyncio.gather(*jobs))
+        return await _side_by_side(
+            operator.reconnect(each, self._clock, override=override) for each in supervisors
+        )
 
     async def refresh_status(self, name: str | None = None) -> Outcome:
         """Run heartbeat and check of one connection, or of all, side by side, and return what they found.
@@ -205,7 +226,7 @@ class ConnectionManager:
             UnknownConnectionError: no connection has the name.
         """
         supervisors = [self._supervisor(name)] if name is not None else self._taken_up()
-        return tuple(await asyncio.gather(*(operator.refresh(each) for each in supervisors)))
+        return await _side_by_side(operator.refresh(each) for each in supervisors)
 
     async def pause(self, name: str) -> None:
         """Close a connection politely and keep it closed until it is resumed.
@@ -216,7 +237,7 @@ class ConnectionManager:
         await self._supervisor(name).stop(Phase.PAUSED)
 
     def resume(self, name: str) -> None:
-        """Take a paused connection up again; nothing happens where it is not paused.
+        """Take a connection that is paused or stopped up again; nothing happens to any other.
 
         Raises:
             UnknownConnectionError: no connection has the name.
@@ -297,6 +318,10 @@ class ConnectionManager:
     def _taken_up(self) -> list[Supervisor]:
         return [each for each in self._supervisors.values() if each.status.phase.counts]
 
+    def _end_messages(self, name: str) -> None:
+        for stream in self._streams.pop(name, ()):
+            stream.end()
+
     def _deliver(self, name: str, message: object) -> None:
         for stream in tuple(self._streams.get(name, ())):
             stream.put(message)
@@ -325,3 +350,10 @@ class ConnectionManager:
         )
         self._ring.append(event)
         self._listeners.emit(event_name(kind), event)
+
+
+async def _side_by_side(jobs: Iterable[Coroutine[Any, Any, Answer]]) -> tuple[Answer, ...]:
+    """Run them all and return what they gave; none outlives this, also when it is cancelled."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(job) for job in jobs]
+    return tuple(task.result() for task in tasks)

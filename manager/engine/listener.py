@@ -14,6 +14,10 @@ class Hearer(Protocol):
     def generation(self) -> int:
         """Number of the session in use or being opened."""
 
+    @property
+    def listening(self) -> bool:
+        """Whether a session is in use or being opened."""
+
     def facts_changed(self) -> None:
         """Facts of the current session are new."""
 
@@ -28,7 +32,7 @@ class Hearer(Protocol):
 
 
 class GenerationListener:
-    """Hears one session; once another has taken its place, late calls are dropped."""
+    """Hears one session; once it has ended or another has taken its place, late calls are dropped."""
 
     def __init__(self, hearer: Hearer) -> None:
         self._hearer = hearer
@@ -38,7 +42,7 @@ class GenerationListener:
 
     @property
     def _current(self) -> bool:
-        return self._hearer.generation == self._generation
+        return self._hearer.generation == self._generation and self._hearer.listening
 
     def reached(self, stage: Stage) -> None:
         """Note how far opening has come."""

@@ -21,7 +21,7 @@ async def reconnect(supervisor: Supervisor, clock: Clock, *, override: bool) -> 
         return Result(
             connection=name,
             ok=False,
-            text=f"{supervisor.status.group} refused too many logins; asked again, it is tried all the same",
+            text=f"{supervisor.host} refused too many logins; asked again, it is tried all the same",
             next_login=clock.wall() + withheld,
             status=before,
         )
@@ -40,11 +40,11 @@ async def reconnect(supervisor: Supervisor, clock: Clock, *, override: bool) -> 
 async def refresh(supervisor: Supervisor) -> Result:
     """Run heartbeat and check of one connection and return what they found."""
     vigil = supervisor.vigil
-    if vigil is None:
+    found = None if vigil is None else await vigil.examine()
+    if found is None:
         status = supervisor.status
         why = f": {status.failure.reason}" if status.failure else ""
         return Result(connection=status.name, ok=False, text=f"{status.phase}{why}", status=status)
-    found = await vigil.examine()
     latency = None if isinstance(found.heartbeat, Failure) else found.heartbeat
     ok = latency is not None and not isinstance(found.check, Failure)
     status = supervisor.status

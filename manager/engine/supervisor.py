@@ -22,6 +22,8 @@ from manager.drivers.failures import failure_of
 from manager.endpoint import Endpoint
 from manager.engine.budget import LoginBudget, LoginWithheldError, Slot
 from manager.engine.clock import Clock
+from manager.engine.credentials import Credentials
+from manager.engine.deadline import Deadline, obey_cancellation
 from manager.engine.listener import GenerationListener
 from manager.engine.policy import Wait, next_wait
 from manager.engine.pool import Pool
@@ -60,7 +62,13 @@ class Supervisor:
         self._chance = chance
         self._pool = Pool(settings.endpoints)
         self._writer = StatusWriter(settings, self._pool.current, clock, publish)
+        self._credentials = Credentials(settings, budget)
         self._task: asyncio.Task[None] | None = None
+        """The loop; None while the connection is at rest."""
+        self._ending: set[asyncio.Task[None]] = set()
+        """Loops that were stopped and still close their session; none begins before they have."""
+        self._retired = False
+        """Whether it was stopped for good."""
         self._turn: RetryCallState | None = None
         """tenacity's state; its attempt number counts the turns since the last stable session."""
         self._attempt = 0
@@ -73,12 +81,6 @@ class Supervisor:
         """Who waits for the attempt under way, or the next, to succeed or fail."""
         self._override = False
         """Whether the next login goes past the budget."""
-        self._accepted: set[tuple[str, object]] = set()
-        """Host and version of the credentials that were accepted and not refused since."""
-        self._refusal: Failure | None = None
-        """The last refusal of our credentials, until they are accepted."""
-        self._refusals = 0
-        self._refused_version: object = None
         self.generation = 0
         """Number of the session in use or being opened."""
         self.session: Session | None = None
@@ -91,23 +93,46 @@ class Supervisor:
         """What is known of the connection now."""
         return self._writer.status
 
+    @property
+    def host(self) -> str:
+        """The host in use, or the one that is tried next: whose login budget counts."""
+        return self._pool.current.host
+
     # --- what the manager asks for ----------------------------------------------------------------------
 
     def start(self) -> None:
-        """Take the connection up. Does nothing if it is."""
-        if self._task is None:
-            self._attempt = 0
+        """Take the connection up. Does nothing if it is, or if it was stopped for good."""
+        if self._task is None and not self._retired:
+            self._attempt, self._override = 0, False
             self._task = asyncio.create_task(self._run(), name=f"supervisor of {self.settings.name}")
 
-    async def stop(self, rest: Phase = Phase.STOPPED) -> None:
-        """Close the connection politely and leave it in the phase `rest`."""
+    async def stop(self, rest: Phase = Phase.STOPPED, *, for_good: bool = False) -> None:
+        """Put the connection to rest in the phase `rest` and return when its session is closed politely.
+
+        A caller that is cancelled meanwhile cuts politeness short; nothing is left behind then either.
+        """
+        self._retired = self._retired or for_good
+        rest = Phase.STOPPED if self._retired else rest
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            await asyncio.wait([task])
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
         if self.status.phase is not rest:
             self._writer.rest(rest)
         self._arrive()
+        ending = tuple(self._ending)
+        try:
+            await self._ended()
+        except asyncio.CancelledError:
+            for each in ending:
+                each.cancel()
+            await self._ended()
+            raise
+
+    async def _ended(self) -> None:
+        if self._ending:
+            await asyncio.wait(tuple(self._ending))
 
     async def reopen(self, *, override: bool = False) -> None:
         """Close a session that is up, end a wait, and return when the attempt that follows has ended.
@@ -116,10 +141,9 @@ class Supervisor:
         """
         arrival = asyncio.get_running_loop().create_future()
         self._arrivals.append(arrival)
-        self._override = override and self.status.phase is not Phase.CONNECTING
-        if self.vigil is not None:
-            self.vigil.end(LifeOver(None))
-        else:
+        if override and self.status.phase is not Phase.CONNECTING:
+            self._override = True
+        if self.vigil is None or not self.vigil.end(None):
             self._woken.set()
         try:
             await arrival
@@ -129,8 +153,9 @@ class Supervisor:
 
     def withheld_for(self) -> float:
         """Return the seconds for which the login budget holds the next try back; 0 where it does not."""
-        host = self._pool.current.host
-        return self._budget.seconds_to_slot(host, self._policy) if self._must_reserve(host) else 0.0
+        host = self.host
+        needed = self._credentials.must_reserve(host)
+        return self._budget.seconds_to_slot(host, self._policy) if needed else 0.0
 
     # --- the loop ---------------------------------------------------------------------------------------
 
@@ -142,11 +167,16 @@ class Supervisor:
             sleep=self._sleep,
             reraise=True,
         )
+        await self._ended()
         try:
             await retrying(self._one_life)
         except Exception as error:  # noqa: BLE001 - a mistake of ours stops one connection, visibly
             log.critical("%s: the supervisor raised %s", self.settings.name, frames_of(error))
+            self._task = None
             self._writer.rest(Phase.STOPPED, failure_of(error, Stage.SESSION))
+            self._arrive()
+        finally:
+            self._turn = None
 
     def _begin_turn(self, turn: RetryCallState) -> None:
         self._turn = turn
@@ -160,6 +190,7 @@ class Supervisor:
 
     def _next_wait(self, turn: RetryCallState) -> float:
         """Decide what follows the life that just ended; tenacity adds 1 to the attempt number after this."""
+        obey_cancellation()
         assert turn.outcome is not None  # noqa: S101 - tenacity asks only after a turn has ended
         over = turn.outcome.exception()
         assert isinstance(over, LifeOver)  # noqa: S101 - nothing else is tried again
@@ -176,7 +207,7 @@ class Supervisor:
                 self._policy,
                 over.failure,
                 attempt=turn.attempt_number,
-                refusals=self._refusals,
+                refusals=self._credentials.refusals,
                 chance=self._chance(),
             )
         if self._wait.phase is Phase.BLOCKED:
@@ -187,46 +218,46 @@ class Supervisor:
         wait, failure = self._wait, self._failure
         if wait is None or failure is None:
             return
-        self._woken.clear()
-        deadline = None if math.isinf(seconds) else self._clock.monotonic() + seconds
+        until = None if math.isinf(seconds) else self._clock.monotonic() + seconds
         self._attempt = wait.attempt
-        self._writer.waiting(wait, deadline, failure)
-        self._arrive()
-        if await self._until_woken(wait, deadline):
+        self._writer.waiting(wait, until, failure)
+        if not self._woken.is_set():
+            self._arrive()
+        if await self._until_woken(wait, until):
             self._attempt = 1
             assert self._turn is not None  # noqa: S101 - a turn has begun before any wait
             self._turn.attempt_number = 2
 
-    async def _until_woken(self, wait: Wait, deadline: float | None) -> bool:
+    async def _until_woken(self, wait: Wait, end: float | None) -> bool:
         """Return whether the wait ended before its deadline: by a person's wish or, blocked, a new secret."""
-        version = self._secret_version()
         while True:
-            until = deadline
+            until = end
             if wait.phase is Phase.BLOCKED:
                 look = self._clock.monotonic() + self._policy.health_interval
-                until = look if deadline is None else min(look, deadline)
+                until = look if end is None else min(look, end)
             try:
                 async with asyncio.timeout_at(until):
                     return await self._woken.wait()
             except TimeoutError:
-                if until == deadline:
+                if until == end:
                     return False
-            if self._secret_version() != version:
+            if self._credentials.changed:
                 return True
 
     # --- one session ------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[Session]:
-        endpoint, version = self._pool.current, self._secret_version()
+        endpoint = self._pool.current
         session = self.session = await self._open(endpoint)
-        graceful = True
+        graceful, again = True, False
         try:
+            obey_cancellation()
             yield session
         except LifeOver as over:
-            graceful = over.failure is None
+            graceful = again = over.failure is None
             if over.failure is not None and over.failure.kind is FailureClass.CREDENTIALS:
-                self._note_refusal(over.failure, endpoint.host, version, None)
+                self._credentials.refused(over.failure, endpoint.host, None)
             raise
         except Exception as error:  # noqa: BLE001 - a mistake of ours or a driver's costs the session, no more
             graceful = False
@@ -234,7 +265,7 @@ class Supervisor:
             raise LifeOver(failure_of(error, Stage.SESSION)) from None
         finally:
             self.session = self.vigil = None
-            if graceful and self._task is not None:
+            if again:
                 self._attempt = 1
                 self._begin_attempt(endpoint)
             await _close(session, graceful=graceful)
@@ -248,19 +279,23 @@ class Supervisor:
             self._begin_attempt(endpoint)
         override, self._override = self._override, False
         try:
-            if not self._must_reserve(endpoint.host):
+            self._credentials.try_now()
+            if not self._credentials.must_reserve(endpoint.host):
                 return await self._open_in_time(endpoint, None)
             async with self._budget.slot(endpoint.host, self._policy, override=override) as slot:
                 return await self._open_in_time(endpoint, slot)
         except LoginWithheldError as error:
             self._writer.withheld(error.host)
-            raise self._withheld(error) from None
+            raise self._credentials.withheld(error) from None
+        finally:
+            # Who asked for an attempt while this one was under way has joined it.
+            self._woken.clear()
 
     async def _open_in_time(self, endpoint: Endpoint, slot: Slot | None) -> Session:
         listener = GenerationListener(self)
-        version = self._secret_version()
+        self._credentials.try_now()
         try:
-            async with asyncio.timeout(self._policy.connect_timeout):
+            async with Deadline(self._policy.connect_timeout):
                 session = await self._driver.open(endpoint, listener)
         except DriverError as error:
             failure = error.failure
@@ -270,11 +305,10 @@ class Supervisor:
             log.error("%s: opening raised %s", self.settings.name, frames_of(error))
             failure = failure_of(error, listener.stage)
         else:
-            self._accepted.add((endpoint.host, version))
-            self._refusal, self._refusals = None, 0
+            self._credentials.accepted(endpoint.host)
             return session
         if failure.kind is FailureClass.CREDENTIALS:
-            self._note_refusal(failure, endpoint.host, version, slot)
+            self._credentials.refused(failure, endpoint.host, slot)
         raise LifeOver(failure)
 
     def _arrive(self) -> None:
@@ -283,45 +317,12 @@ class Supervisor:
             if not arrival.done():
                 arrival.set_result(None)
 
-    # --- credentials ------------------------------------------------------------------------------------
-
-    def _must_reserve(self, host: str) -> bool:
-        if not self.settings.secrets():
-            return False
-        accepted = (host, self._secret_version()) in self._accepted
-        return self._budget.needs_slot(host, self._policy, accepted_before=accepted)
-
-    def _note_refusal(self, failure: Failure, host: str, version: object, slot: Slot | None) -> None:
-        self._refusal = failure
-        self._accepted.discard((host, version))
-        self._refusals = self._refusals + 1 if version == self._refused_version else 1
-        self._refused_version = version
-        if slot is None:
-            self._budget.note_refusal(host, self._policy)
-        else:
-            slot.refused()
-
-    def _withheld(self, error: LoginWithheldError) -> LifeOver:
-        """Describe a login that was not tried.
-
-        Who was refused itself waits as long as any blocked connection, and leaves the next free slot to those
-        whose credentials may be good.
-        """
-        if self._refusal is not None:
-            patience = self._policy.blocked_retry or math.inf
-            return LifeOver(self._refusal, withheld=max(error.seconds, patience))
-        failure = Failure(
-            kind=FailureClass.CREDENTIALS,
-            stage=Stage.LOGIN,
-            reason=f"{error.host} refused {self._policy.login_budget} logins lately",
-            hint="mend the credentials that it refuses; more tries could get us banned",
-        )
-        return LifeOver(failure, withheld=error.seconds)
-
-    def _secret_version(self) -> object:
-        return tuple(source.version() for source in self.settings.secrets())
-
     # --- what the listener of the current session passes on ---------------------------------------------
+
+    @property
+    def listening(self) -> bool:
+        """Whether a session is in use or being opened: what is said after its end is dropped."""
+        return self.status.phase is Phase.CONNECTING or self.status.phase.connected
 
     def facts_changed(self) -> None:
         """Show the facts of the session anew."""
@@ -390,7 +391,7 @@ _SILENCE = {
 
 async def _close(session: Session, *, graceful: bool) -> None:
     try:
-        async with asyncio.timeout(CLOSE_TIMEOUT):
+        async with Deadline(CLOSE_TIMEOUT):
             await session.close(graceful=graceful)
     except TimeoutError:
         log.error("a session did not close in %g s", CLOSE_TIMEOUT)

@@ -11,6 +11,7 @@ from typing import NoReturn, Protocol, TypeVar
 from manager.drivers.base import DriverError, Session
 from manager.drivers.failures import failure_of
 from manager.engine.clock import Clock
+from manager.engine.deadline import Deadline
 from manager.engine.trace import frames_of
 from manager.model import Failure, FailureClass, Stage
 from manager.settings import Policy
@@ -79,7 +80,8 @@ class Vigil:
         self._one_check = asyncio.Lock()
         self._doubted = asyncio.Event()
         self._well = asyncio.Event()
-        self._over: asyncio.Future[LifeOver] = asyncio.get_running_loop().create_future()
+        self._over: asyncio.Future[Failure | None] = asyncio.get_running_loop().create_future()
+        """Why the life is over. No exception: one that is kept keeps its frames, and they the session."""
 
     @property
     def failures(self) -> int:
@@ -99,15 +101,22 @@ class Vigil:
                 group.create_task(self._checks()),
                 group.create_task(self._prove()),
             ]
-            over = await self._over
+            failure = await self._over
             for watch in watches:
                 watch.cancel()
-        raise over
+        raise LifeOver(failure)
 
-    def end(self, over: LifeOver) -> None:
-        """End the life; the first reason stands."""
-        if not self._over.done():
-            self._over.set_result(over)
+    def end(self, failure: Failure | None) -> bool:
+        """End the life, by request where there is no failure; return False where it had ended already."""
+        if not self._watching:
+            return False
+        self._over.set_result(failure)
+        return True
+
+    @property
+    def _watching(self) -> bool:
+        """Whether the life is not over yet; what is found out after that is about nobody."""
+        return not self._over.done()
 
     def doubt(self) -> None:
         """Send a heartbeat now instead of at the next interval."""
@@ -115,24 +124,35 @@ class Vigil:
 
     def refreshed(self, failure: Failure | None) -> None:
         """Note what became of a refresh that the session made by itself."""
+        if not self._watching:
+            return
         if failure is None:
             self._failures[REFRESH] = 0
             self._observer.refresh_answered()
         else:
             self._count(REFRESH, failure)
 
-    async def examine(self) -> Examination:
-        """Run a heartbeat and a check now, side by side; they count like any other."""
-        heartbeat, check = await asyncio.gather(self._heartbeat(), self._check())
-        return Examination(heartbeat, check)
+    async def examine(self) -> Examination | None:
+        """Run a heartbeat and a check now, side by side; they count like any other.
+
+        Returns None where the session ends meanwhile.
+        """
+        both = asyncio.gather(self._heartbeat(), self._check())
+        try:
+            await asyncio.wait((both, self._over), return_when=asyncio.FIRST_COMPLETED)
+            return Examination(*both.result()) if both.done() and self._watching else None
+        finally:
+            both.cancel()
+            await asyncio.wait([both])
 
     async def _until_ended(self) -> None:
-        self.end(LifeOver(await self._session.ended()))
+        async with Deadline(None):
+            self.end(await self._session.ended())
 
     async def _heartbeats(self) -> None:
         policy = self._policy
         due = self._clock.monotonic() + policy.heartbeat_interval
-        while True:
+        while self._watching:
             await self._until_due_or_doubted(due)
             started = self._clock.monotonic()
             answer = await self._heartbeat()
@@ -148,7 +168,7 @@ class Vigil:
             pass
 
     async def _checks(self) -> None:
-        while True:
+        while self._watching:
             await asyncio.sleep(self._policy.health_interval)
             if isinstance(await self._check(), Failure):
                 self.doubt()
@@ -165,7 +185,7 @@ class Vigil:
             answer = await self._ask(self._session.heartbeat, limit, Stage.HEARTBEAT)
         if isinstance(answer, Failure):
             self._count(HEARTBEAT, answer)
-        else:
+        elif self._watching:
             self._failures[HEARTBEAT] = 0
             if not self.failures:
                 self._well.set()
@@ -177,7 +197,7 @@ class Vigil:
             answer = await self._ask(self._session.check, self._policy.heartbeat_timeout, Stage.CHECK)
         if isinstance(answer, Failure):
             self._count(CHECK, answer)
-        else:
+        elif self._watching:
             self._failures[CHECK] = 0
             self._observer.check_answered(answer)
         return answer
@@ -186,7 +206,7 @@ class Vigil:
         self, question: Callable[[], Awaitable[Answer]], limit: float, stage: Stage
     ) -> Answer | Failure:
         try:
-            async with asyncio.timeout(limit):
+            async with Deadline(limit):
                 return await question()
         except DriverError as error:
             return error.failure
@@ -198,8 +218,10 @@ class Vigil:
             return failure_of(error, stage)
 
     def _count(self, probe: str, failure: Failure) -> None:
+        if not self._watching:
+            return
         self._well.clear()
         self._failures[probe] += 1
         self._observer.probe_failed(probe, failure)
         if self._failures[probe] >= self._policy.unhealthy_threshold or failure.kind in _FINAL:
-            self.end(LifeOver(failure))
+            self.end(failure)

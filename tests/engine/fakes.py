@@ -48,7 +48,7 @@ class FakeSession:
         self.heartbeats = 0
         self.checks = 0
         self.closed: list[bool] = []
-        self._over: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
+        self.over: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
 
     async def heartbeat(self) -> float:
         self.heartbeats += 1
@@ -61,17 +61,18 @@ class FakeSession:
         return "all well"
 
     async def ended(self) -> Failure:
-        return await asyncio.shield(self._over)
+        return await asyncio.shield(self.over)
 
     def drop(self, why: Failure = LOST) -> None:
-        if not self._over.done():
-            self._over.set_result(why)
+        if not self.over.done():
+            self.over.set_result(why)
 
     async def close(self, *, graceful: bool) -> None:
         self.closed.append(graceful)
-        self.server.open_sessions.discard(self)
-        if graceful:
-            await asyncio.sleep(self.server.close_takes)
+        try:
+            await asyncio.sleep(self.server.close_takes if graceful else self.server.abort_takes)
+        finally:
+            self.server.open_sessions.discard(self)
 
 
 class FakeServer:
@@ -80,24 +81,32 @@ class FakeServer:
     HANG = "hang"
 
     def __init__(self) -> None:
-        self.open: Failure | str | Exception | None = None
-        self.heartbeat: Failure | str | Exception | None = None
-        self.check: Failure | str | Exception | None = None
+        self.open: Failure | str | BaseException | None = None
+        self.heartbeat: Failure | str | BaseException | None = None
+        self.check: Failure | str | BaseException | None = None
         self.open_takes = 0.0
         self.close_takes = 0.0
+        self.abort_takes = 0.0
         self.latency = 0.01
+        self.swallow = False
+        """Whether a cancellation of what hangs is swallowed, as `asyncio.wait_for` may do."""
         self.stage = Stage.CONNECT
         self.opens: list[float] = []
         self.sessions: list[FakeSession] = []
         self.open_sessions: set[FakeSession] = set()
         self.most_open = 0
 
-    async def answer(self, how: Failure | str | Exception | None) -> None:
+    async def answer(self, how: Failure | str | BaseException | None) -> None:
         if how == self.HANG:
-            await asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.get_running_loop().create_future()
+            except asyncio.CancelledError:
+                if not self.swallow:
+                    raise
+                how = self.open
         if isinstance(how, Failure):
             raise DriverError(how)
-        if isinstance(how, Exception):
+        if isinstance(how, BaseException):
             raise how
 
     def create(self, settings: ConnectionSettings, memory: Memory) -> FakeDriver:
@@ -145,19 +154,35 @@ class House:
     async def __aexit__(self, *_: object) -> None:
         await self.manager.stop()
 
-    def add(self, name: str = "one", *, secret: bool = False, host: str = "pbx1", **policy) -> None:
-        self._add(name, SecretSource(plain=Secret(CANARY)) if secret else None, host, policy)
+    def add(
+        self,
+        name: str = "one",
+        *,
+        secret: bool = False,
+        host: str = "pbx1",
+        group: str | None = None,
+        **policy,
+    ) -> None:
+        self._add(name, SecretSource(plain=Secret(CANARY)) if secret else None, host, policy, group)
 
     def add_with_secret_file(self, path: Path, name: str = "one") -> None:
         self._add(name, SecretSource(file=path), "pbx1", {})
 
-    def _add(self, name: str, password: SecretSource | None, host: str, policy: dict[str, float]) -> None:
+    def _add(
+        self,
+        name: str,
+        password: SecretSource | None,
+        host: str,
+        policy: dict[str, float],
+        group: str | None = None,
+    ) -> None:
         self.manager.add(
             FakeSettings(
                 name=name,
                 endpoints=(parse_endpoint(f"ami://{host}"),),
                 policy=Policy(**{"jitter": 0.0, **policy}),
                 password=password,
+                group=group,
             )
         )
 
