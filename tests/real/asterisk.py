@@ -59,6 +59,13 @@ class Asterisk(Server):
         bindings = [line.partition(": ")[2] for line in lines if f"/registrar/contact/{user};@" in line]
         return [json.loads(binding)["uri"].replace("^3B", ";") for binding in bindings]
 
+    def forget_contacts(self, user: str) -> None:
+        """Forget what is registered for a user, as a crash within its first seconds does."""
+        self.kill()
+        for file in (self.folder / "lib").glob("astdb*"):
+            file.unlink()
+        self.start()
+
     def ami_refusals(self) -> int:
         """Return how many AMI logins were refused, by the security log."""
         return self._refusals("AMI")

@@ -75,6 +75,10 @@ class Kamailio(Server):
         ours = "".join(record for record in found if record.split(maxsplit=1)[0] == user)
         return re.findall(r"Address: (\S+)", ours)
 
+    def forget_contacts(self, user: str) -> None:
+        """Forget what is registered for a user, as a restart does."""
+        self.rpc("ul.rm", "location", f"s:{user}")
+
     def sip_refusals(self) -> int:
         """Return how many answers to a SIP challenge were wrong."""
         return self.log.count("refused user ")

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import signal
-import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -23,6 +15,7 @@ from tests.real.authority import Authority
 from tests.real.connections import everything, until
 from tests.real.kamailio import Kamailio
 from tests.real.managed import are, events
+from tests.real.watching import phases, watching
 
 
 async def test_a_hung_server_is_suspect_within_36_seconds_and_given_up_within_8_more(
@@ -54,7 +47,7 @@ async def test_asterisk_killed_for_45_seconds_under_watch_is_met_by_waits_of_1_2
     settings = tmp_path / "config.toml"
     settings.write_text(_settings(asterisk, authority))
     settings.chmod(0o600)
-    async with _watching(settings, tmp_path) as lines:
+    async with watching(settings, tmp_path) as lines:
         await until(lambda: set(phases(lines).values()) == {"up"} and len(phases(lines)) == 6)
         killed = time.time()
         asterisk.kill()
@@ -113,46 +106,6 @@ ca_file = "{ca_file}"
 
 def _settings(asterisk: Asterisk, authority: Authority) -> str:
     return SETTINGS.format(ports=asterisk.ports, ca_file=authority.ca_file)
-
-
-@asynccontextmanager
-async def _watching(settings: Path, home: Path) -> AsyncIterator[list[dict[str, Any]]]:
-    """Run `trunkline watch` and gather its lines, to the last one once it has been stopped."""
-    lines: list[dict[str, Any]] = []
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tui",
-        "watch",
-        "--config",
-        str(settings),
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONUTF8": "1"},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-
-    async def gather(stdout: asyncio.StreamReader) -> None:
-        while text := await stdout.readline():
-            lines.append(json.loads(text))
-
-    reader = asyncio.create_task(gather(process.stdout))
-    try:
-        yield lines
-        process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
-            await reader
-            assert await process.wait() == 0
-    finally:
-        reader.cancel()
-        await asyncio.gather(reader, return_exceptions=True)
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-def phases(lines: list[dict[str, Any]]) -> dict[str, str]:
-    """Return the last phase of each connection that was told."""
-    return {line["connection"]: line["phase"] for line in lines if "phase" in line}
 
 
 def first_time(manager: ConnectionManager, phase: Phase) -> dict[str, float]:

@@ -79,6 +79,18 @@ async def test_a_short_hang_costs_no_session(registrar: Asterisk | Kamailio, aut
         assert {status.generation for status in manager.get_connection_status().values()} == {1}
 
 
+async def test_a_registration_that_the_server_has_forgotten_is_noticed_by_the_health_check(
+    registrar: Asterisk | Kamailio,
+) -> None:
+    policy = msgspec.structs.replace(SHORT, health_interval=0.5)
+    async with ConnectionManager(under(policy, sip(registrar, transport="udp"))) as manager:
+        await until(are_stable(manager))
+        registrar.forget_contacts("6001")
+        assert registrar.contacts("6001") == []
+        await until(lambda: len(registrar.contacts("6001")) == 1)
+        await until(are_stable(manager))
+
+
 async def test_after_the_last_attempt_it_is_told_once_and_slow_probes_find_the_server_again(
     asterisk: Asterisk,
 ) -> None:
