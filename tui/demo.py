@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from manager.embedded import EmbeddedClient
 from manager.lab.faults import Fault
 from manager.lab.lab import Lab
-from manager.lab.story import HOSTS, POLICY, Deed, Step, perform, place_of, play, story
+from manager.lab.story import DELAY, HOSTS, POLICY, Deed, Step, perform, place_of, play, story
 from manager.lab.thread import LabThread
 from tui.app import ExtraKey, TrunklineApp
 from tui.run import run_app
@@ -18,7 +18,7 @@ _KEYS: tuple[tuple[str, str, Fault | Deed, str], ...] = (
     ("2", "hang", Fault.HANG, "hangs: accepts and answers nothing, until 0"),
     ("3", "password", Fault.WRONG_PASSWORD, "refuses every password, until 0"),
     ("4", "flap", Deed.FLAP, "dropped every session"),
-    ("5", "slow", Fault.SLOW, "answers a second late, until 0"),
+    ("5", "slow", Fault.SLOW, "answers late, until 0"),
 )
 
 
@@ -46,7 +46,7 @@ def run_demo(seed: int | None, *, theme: str | None = None) -> int:
     """
     if seed is None:
         seed = random.randrange(1000)  # noqa: S311 - a story, not a secret
-    lab, narrator = Lab(HOSTS, policy=POLICY), Narrator()
+    lab, narrator = Lab(HOSTS, policy=POLICY, delay=DELAY), Narrator()
     with LabThread(lab) as thread:
         client = EmbeddedClient(lab.connections())
         app = TrunklineApp(client, title=f"demo, seed {seed}", theme=theme, keys=demo_keys(thread, narrator))

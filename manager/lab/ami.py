@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from manager.lab.faults import Fault
-from manager.lab.server import LabServer, Peer
+from manager.lab.server import READ_LIMIT, LabServer, Peer
 from manager.secret import Secret
 
 _BANNER = b"Asterisk Call Manager/11.0.0\r\n"
@@ -126,26 +126,27 @@ class _Conversation:
         self._session = f"0x{secrets.randbits(47):x}"
 
     async def run(self) -> None:
-        while True:
-            action = await self._receive()
-            await self._server.ready(logged_in=self._peer.logged_in)
-            if self._server.fault is Fault.CLOSE_IN_HANDSHAKE and not self._peer.logged_in:
-                return
-            if action and not await self._answer(action):
-                return
-
-    async def _receive(self) -> dict[str, str]:
+        """Take actions until one ends the session, or the client does, or a line is without an end."""
         fields: dict[str, str] = {}
-        while True:
-            line = (await self._peer.reader.readuntil(b"\n")).rstrip(b"\r\n")
-            if not line:
-                return fields
-            name, colon, value = line.decode(errors="replace").partition(":")
-            if colon and len(fields) < _MAX_FIELDS:
-                fields[name.strip().lower()] = value.strip()
+        unread = b""
+        while len(unread) <= READ_LIMIT and (content := await self._peer.receive()):
+            *lines, unread = (unread + content).split(b"\n")
+            for line in lines:
+                if line.strip(b"\r"):
+                    _note(fields, line)
+                elif not await self._take(fields):
+                    return
+                else:
+                    fields = {}
+
+    async def _take(self, action: Fields) -> bool:
+        """Answer one action, if it is one; return whether the session goes on."""
+        await self._server.thawed(logged_in=self._peer.logged_in)
+        if self._server.fault is Fault.CLOSE_IN_HANDSHAKE and not self._peer.logged_in:
+            return False
+        return not action or await self._answer(action)
 
     async def _answer(self, action: Fields) -> bool:
-        """Answer one action; return whether the session goes on."""
         name = action.get("action", "")
         self._server.actions.append(name)
         match name.lower():
@@ -270,6 +271,12 @@ class _Conversation:
     async def _reply(self, action: Fields, response: str, fields: Fields) -> None:
         named = {"ActionID": action["actionid"]} if "actionid" in action else {}
         await self._peer.send(_message({"Response": response, **named, **fields}))
+
+
+def _note(fields: dict[str, str], line: bytes) -> None:
+    name, colon, value = line.decode(errors="replace").partition(":")
+    if colon and len(fields) < _MAX_FIELDS:
+        fields[name.strip().lower()] = value.strip()
 
 
 def _core_settings() -> Fields:

@@ -52,7 +52,16 @@ class Lab:
     (loopback is one address in some systems) runs on 127.0.0.1.
     """
 
-    def __init__(self, hosts: Sequence[Host] = ONE_OF_EACH, *, policy: Policy | None = None) -> None:
+    def __init__(
+        self, hosts: Sequence[Host] = ONE_OF_EACH, *, policy: Policy | None = None, delay: float = 1.0
+    ) -> None:
+        """Set the servers up.
+
+        Args:
+            hosts: what runs where.
+            policy: by which the connections are kept up.
+            delay: seconds by which the answers of a slow server are late.
+        """
         self.hosts = tuple(hosts)
         self.policy = policy or Policy()
         self.sip: dict[str, SipServer] = {}
@@ -63,6 +72,8 @@ class Lab:
         self._stack = AsyncExitStack()
         for host in self.hosts:
             self._equip(host, host.address if _is_ours(host.address) else _FALLBACK)
+        for server in self.servers:
+            server.delay = delay
 
     def _names(self) -> Iterator[str]:
         for host in self.hosts:

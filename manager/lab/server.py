@@ -34,11 +34,17 @@ class Peer:
         writer: asyncio.StreamWriter,
         remote: tuple[str, int],
     ) -> None:
-        self.reader = reader
         self.logged_in = False
         self.remote = remote
+        self._reader = reader
         self._server = server
         self._writer = writer
+
+    async def receive(self) -> bytes:
+        """Return what the client sent, once the server is ready to see it; nothing at its end."""
+        content = await self._reader.read(READ_LIMIT)
+        await self._server.ready(logged_in=self.logged_in)
+        return content
 
     async def send(self, content: bytes) -> None:
         """Send an answer, or garbage where that is the fault; wait while the client does not read."""
@@ -194,7 +200,7 @@ class LabServer(abc.ABC):
         return tuple(peer for peer in self._peers if peer.logged_in)
 
     async def ready(self, *, logged_in: bool) -> None:
-        """Return when the server would take up its work: never while it hangs, late while it is slow."""
+        """Return when the server takes up what has come: not while it hangs, late while it is slow."""
         await self.thawed(logged_in=logged_in)
         if self._fault is Fault.SLOW:
             await asyncio.sleep(self.delay)
@@ -293,8 +299,8 @@ class LabServer(abc.ABC):
         try:
             await self.serve(peer)
             await peer.finish()
-        except (OSError, EOFError, asyncio.LimitOverrunError):
-            pass  # the client has gone, or sent a line without an end: the session is over
+        except OSError:
+            pass  # the client has gone: the session is over
         finally:
             self._peers.discard(peer)
             peer.abort()

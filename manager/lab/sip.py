@@ -21,7 +21,7 @@ from manager.drivers.sip.message import (
 )
 from manager.lab.faults import Fault
 from manager.lab.registrar import SERVER, Address, Binding, Registrar, branch_of, reply
-from manager.lab.server import GARBAGE, READ_LIMIT, SHARE_PORT, LabServer, Peer
+from manager.lab.server import GARBAGE, SHARE_PORT, LabServer, Peer
 
 _MAX_DATAGRAM = 65535
 _MAX_LATE = 200
@@ -146,9 +146,9 @@ class SipServer(LabServer):
         framer = StreamFramer()
         self._streams[peer.remote] = peer
         try:
-            while content := await peer.reader.read(READ_LIMIT):
+            while content := await peer.receive():
                 for frame in framer.feed(content):
-                    await self.ready(logged_in=peer.logged_in)
+                    await self.thawed(logged_in=peer.logged_in)
                     if not await self._take_frame(peer, frame):
                         return
         except MessageError:

@@ -43,6 +43,9 @@ POLICY = Policy(
 )
 """The waits before attempts are the real ones; what an audience would have to sit through is shortened."""
 
+DELAY = 0.4
+"""Seconds by which a slow server is late: enough to be seen, not enough to be given up."""
+
 CALLER = "\x1b]0;owned\x07\x1b[2J[bold red]Robert'); DROP TABLE calls;--[/]\u202e"
 """A caller's name as nobody should be able to have one."""
 

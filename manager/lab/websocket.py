@@ -24,7 +24,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from manager.lab.faults import Fault
-from manager.lab.server import READ_LIMIT, LabServer, Peer
+from manager.lab.server import LabServer, Peer
 from manager.secret import Secret
 
 _SERVER = "Asterisk/22.10.1+dfsg+~cs6.17.60671434-1"
@@ -109,8 +109,7 @@ class WebSocketServer(LabServer):
         )
         message: list[Frame] = []
         while True:
-            content = await peer.reader.read(READ_LIMIT)
-            await self.ready(logged_in=peer.logged_in)
+            content = await peer.receive()
             if content:
                 protocol.receive_data(content)
             else:

@@ -35,8 +35,7 @@ class Ami:
         await ami.logged_in(client)
 
     @staticmethod
-    async def alive(client: RawClient) -> None:
-        client.send(ami.PING)
+    async def answered(client: RawClient) -> None:
         assert b"Ping: Pong" in await client.until(b"\r\n\r\n")
 
     @staticmethod
@@ -58,8 +57,7 @@ class WebSocket:
         await websocket.opened(client)
 
     @staticmethod
-    async def alive(client: RawClient) -> None:
-        client.send(websocket.frame(websocket.PING, b"?"))
+    async def answered(client: RawClient) -> None:
         assert await websocket.next_frame(client) == (websocket.PONG, b"?")
 
     @staticmethod
@@ -83,8 +81,7 @@ class Sip:
         assert b" 200 OK" in await sip.registered_over_tcp(client)
 
     @staticmethod
-    async def alive(client: RawClient) -> None:
-        Sip.ask(client)
+    async def answered(client: RawClient) -> None:
         assert b"SIP/2.0 200 OK" in await client.until(b"\r\n\r\n")
 
     @staticmethod
@@ -117,7 +114,8 @@ async def refused(server: LabServer) -> bool:
 async def test_a_healthy_one_answers(server: LabServer, dialect: Dialect) -> None:
     async with connected(server.port) as client:
         await dialect.log_in(client)
-        await dialect.alive(client)
+        dialect.ask(client)
+        await dialect.answered(client)
         assert (server.connects, server.logins, server.refused) == (1, 1, 0)
 
 
@@ -146,7 +144,8 @@ async def test_accept_and_close_leaves_old_sessions_alone(server: LabServer, dia
         server.fault = Fault.ACCEPT_AND_CLOSE
         async with connected(server.port) as new:
             assert await new.rest() == b""
-        await dialect.alive(old)
+        dialect.ask(old)
+        await dialect.answered(old)
 
 
 async def test_hang_accepts_and_never_answers_anyone(server: LabServer, dialect: Dialect) -> None:
@@ -211,6 +210,18 @@ async def test_slow_answers_late_but_answers(server: LabServer, dialect: Dialect
         dialect.ask(client)
         assert await client.hears_nothing()
         assert await client.exactly(2)
+
+
+async def test_slow_is_late_once_for_all_that_came_together(server: LabServer, dialect: Dialect) -> None:
+    server.delay = 0.5
+    async with connected(server.port) as client:
+        await dialect.log_in(client)
+        server.fault = Fault.SLOW
+        for _ in range(20):
+            dialect.ask(client)
+        async with asyncio.timeout(5):  # late each by itself, they would take twice that
+            for _ in range(20):
+                await dialect.answered(client)
 
 
 async def test_garbage_takes_the_place_of_answers(server: LabServer, dialect: Dialect) -> None:

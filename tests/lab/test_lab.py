@@ -74,6 +74,10 @@ async def test_where_one_server_cannot_start_none_is_left() -> None:
     assert all(server.sessions == 0 for server in lab.servers)
 
 
+def test_every_server_is_as_slow_as_asked() -> None:
+    assert {server.delay for server in Lab(delay=0.25).servers} == {0.25}
+
+
 def test_an_account_is_what_stands_behind_the_last_dash() -> None:
     assert account_of("trunk-to-6001") == "6001"
     assert account_of("6001") == "6001"
