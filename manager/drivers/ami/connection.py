@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Mapping
 from typing import NoReturn
@@ -43,6 +42,7 @@ from manager.drivers.ami.message import (
     encode,
 )
 from manager.drivers.ami.reader import Reader, ReaderError
+from manager.drivers.stream import ClientTls, open_stream
 from manager.errors import NotConnectedError, TrunklineError
 
 MAX_PENDING = 256
@@ -234,21 +234,14 @@ class Connection(Manager):  # type: ignore[misc] # panoramisk has no types
         self.lost: asyncio.Future[Exception | None] = self.loop.create_future()
         """Ends when the connection is over, in what ended it; None for an orderly end."""
 
-    async def attach(
-        self, stream: socket.socket, tls: ssl.SSLContext | None, server_name: str | None
-    ) -> None:
-        """Take a connected socket over, with TLS where a context is given.
+    async def attach(self, stream: socket.socket, tls: ClientTls | None) -> None:
+        """Take a connected socket over, with TLS where that is asked for.
 
         Raises:
-            OSError: TLS failed; the socket is closed.
+            OSError: TLS failed, or the connection was lost meanwhile; the socket is closed.
+            ValueError: the name is none that a server can have; the socket is closed.
         """
-        try:
-            await self.loop.create_connection(
-                lambda: self.protocol, sock=stream, ssl=tls, server_hostname=server_name
-            )
-        except BaseException:
-            stream.close()
-            raise
+        await open_stream(stream, self.protocol, tls)
 
     async def banner(self) -> str:
         """Return the first line that the peer sends.

@@ -56,8 +56,10 @@ class AmiDriver:
         return secret
 
     async def _connect(self, session: AmiSession, endpoint: Endpoint, listener: SessionListener) -> None:
-        tls = client_context(self._settings.tls) if endpoint.scheme == "amis" else None
-        server_name = (self._settings.tls.server_name or endpoint.host) if tls else None
+        settings = self._settings.tls
+        tls = None
+        if endpoint.scheme == "amis":
+            tls = client_context(settings), settings.server_name or endpoint.host
         try:
             stream = await dial(endpoint.host, endpoint.port or DEFAULT_PORT, listener)
         except (OSError, UnicodeError) as error:
@@ -65,7 +67,7 @@ class AmiDriver:
         if tls:
             listener.reached(Stage.TLS)
         try:
-            await session.connection.attach(stream, tls, server_name)
+            await session.connection.attach(stream, tls)
         except OSError as error:
             raise DriverError(failure_of(error, Stage.TLS if tls else Stage.CONNECT)) from error
         except ValueError as error:

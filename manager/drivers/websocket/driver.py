@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import time
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from websockets.typing import Subprotocol
 from manager.drivers.base import DriverError, Memory, SessionListener
 from manager.drivers.dial import dial
 from manager.drivers.failures import failure_of
+from manager.drivers.stream import ClientTls
 from manager.drivers.tls import client_context
 from manager.drivers.websocket.endings import no_common_subprotocol, refused
 from manager.drivers.websocket.handshake import Handshake, prepare
@@ -96,7 +96,7 @@ class WebSocketDriver:
         self,
         handshake: Handshake,
         sock: socket.socket | None,
-        tls: tuple[ssl.SSLContext, str] | None,
+        tls: ClientTls | None,
         *,
         asking: Stage,
         listener: SessionListener,
@@ -115,7 +115,7 @@ class WebSocketDriver:
             max_size=settings.max_message_size,
         )
 
-    def _tls(self, endpoint: Endpoint) -> tuple[ssl.SSLContext, str] | None:
+    def _tls(self, endpoint: Endpoint) -> ClientTls | None:
         if endpoint.scheme != "wss":
             return None
         return client_context(self._settings.tls), self._settings.tls.server_name or endpoint.host

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
-import ssl
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
 from manager.drivers.base import SessionListener
+from manager.drivers.stream import ClientTls, open_stream
 from manager.drivers.websocket.session import CLOSE_TIMEOUT, Connection
 from manager.model import Stage
 
@@ -30,7 +29,7 @@ class Opening(connect):
         self,
         url: str,
         sock: socket.socket | None,
-        tls: tuple[ssl.SSLContext, str] | None,
+        tls: ClientTls | None,
         *,
         asking: Stage,
         listener: SessionListener,
@@ -41,7 +40,7 @@ class Opening(connect):
         Args:
             url: the address with its query.
             sock: a connected socket; it belongs to the opening from the first step of `await` on.
-            tls: how to check the server, and its name.
+            tls: how to check the server, where the address asks for TLS.
             asking: the stage that begins when the request goes out.
             listener: who is told of the stages.
             options: further options of the library.
@@ -73,32 +72,16 @@ class Opening(connect):
         if self._sock is None:
             connection = await super().open_tcp_connection()
         else:
-            connection = await self._take_over(self._sock)
+            if self._tls is not None:
+                self._reach(Stage.TLS)
+            connection = self.factory(self.ws_uri)
+            await open_stream(self._sock, connection, self._tls)
         self._reach(self._asking)
         return connection
 
     def process_redirect(self, exc: Exception) -> Exception:
         """Let a redirect be the refusal it is: credentials go to the configured address only."""
         return exc
-
-    async def _take_over(self, sock: socket.socket) -> ClientConnection:
-        """Make a connection of a socket.
-
-        In two steps: a `create_connection` with TLS that is cancelled just when the handshake is done says
-        goodbye to the server first and holds the socket for up to 30 s; `start_tls` closes it at every step.
-        """
-        loop = asyncio.get_running_loop()
-        transport, protocol = await loop.create_connection(asyncio.Protocol, sock=sock)
-        if self._tls is not None:
-            self._reach(Stage.TLS)
-            context, name = self._tls
-            secured = await loop.start_tls(transport, protocol, context, server_hostname=name)
-            assert secured is not None  # noqa: S101 - only of a transport that is closed already
-            transport = secured
-        connection = self.factory(self.ws_uri)
-        transport.set_protocol(connection)
-        connection.connection_made(transport)
-        return connection
 
     def _reach(self, stage: Stage) -> None:
         self.stage = stage

@@ -9,29 +9,16 @@ from manager.model import FailureClass, Stage
 from manager.settings import Tls
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pki")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-keyout", key, "-out", cert, "-subj", "/CN=localhost", "-days", "2"],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    return cert, key
-
-
 def test_the_default_checks_the_certificate_and_the_name():
     context = client_context(Tls())
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
 
 
-def test_a_ca_file_is_trusted_instead_of_the_system(pair):
-    context = client_context(Tls(ca_file=pair[0]))
+def test_a_ca_file_is_trusted_instead_of_the_system(pki):
+    context = client_context(Tls(ca_file=pki.cert))
     assert [dict(entry[0] for entry in ca["subject"]) for ca in context.get_ca_certs()] == [
-        {"commonName": "localhost"}
+        {"commonName": "lab"}
     ]
 
 
@@ -41,8 +28,8 @@ def test_verify_false_checks_nothing():
     assert not context.check_hostname
 
 
-def test_a_certificate_of_our_own_is_loaded(pair):
-    client_context(Tls(cert_file=pair[0], key_file=pair[1]))
+def test_a_certificate_of_our_own_is_loaded(pki):
+    client_context(Tls(cert_file=pki.cert, key_file=pki.key))
 
 
 @pytest.mark.parametrize("field", ["ca_file", "cert_file"])
@@ -56,27 +43,27 @@ def test_a_missing_file_is_a_configuration_mistake_that_names_it(tmp_path, field
     assert failure.hint
 
 
-def test_a_file_without_a_certificate_is_a_configuration_mistake(tmp_path, pair):
+def test_a_file_without_a_certificate_is_a_configuration_mistake(tmp_path, pki):
     path = tmp_path / "empty.pem"
     path.write_text("not a certificate\n")
-    for tls in (Tls(ca_file=path), Tls(cert_file=path), Tls(cert_file=pair[0], key_file=path)):
+    for tls in (Tls(ca_file=path), Tls(cert_file=path), Tls(cert_file=pki.cert, key_file=path)):
         with pytest.raises(DriverError) as caught:
             client_context(tls)
         assert caught.value.failure.kind is FailureClass.CONFIGURATION
 
 
-def test_a_key_with_a_passphrase_is_refused_without_asking_the_terminal(tmp_path, pair):
+def test_a_key_with_a_passphrase_is_refused_without_asking_the_terminal(tmp_path, pki):
     locked = tmp_path / "locked.pem"
     subprocess.run(
-        ["openssl", "pkey", "-in", pair[1], "-aes128", "-passout", "pass:canary", "-out", locked],
+        ["openssl", "pkey", "-in", pki.key, "-aes128", "-passout", "pass:canary", "-out", locked],
         check=True,
         capture_output=True,
     )
     with pytest.raises(DriverError) as caught:
-        client_context(Tls(cert_file=pair[0], key_file=locked))
+        client_context(Tls(cert_file=pki.cert, key_file=locked))
     assert "passphrase" in caught.value.failure.hint
 
 
-def test_a_key_without_a_certificate_is_a_configuration_mistake(pair):
+def test_a_key_without_a_certificate_is_a_configuration_mistake(pki):
     with pytest.raises(DriverError):
-        client_context(Tls(key_file=pair[1]))
+        client_context(Tls(key_file=pki.key))
