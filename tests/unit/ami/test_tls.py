@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -13,39 +10,6 @@ from manager.settings import Tls
 from tests.unit.ami.peer import Peer, Recorder, failure_of_open, hold, open_session, serving, settings
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of its own authority for `pbx.test`, with its key in the same file."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=pbx.test"
-    )
-    subprocess.run(
-        [
-            *command.split(),
-            "-addext",
-            "subjectAltName=DNS:pbx.test",
-            "-keyout",
-            "key.pem",
-            "-out",
-            "cert.pem",
-        ],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-    both = folder / "both.pem"
-    both.write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
-    return both
-
-
-@pytest.fixture
-def context(certificate: Path) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(certificate)
-    return made
-
-
 async def usable(peer: Peer) -> None:
     await peer.log_in()
     await peer.answer("Ping")
@@ -53,10 +17,10 @@ async def usable(peer: Peer) -> None:
     await hold(peer)
 
 
-async def test_a_session_over_tls_works_like_any_other(certificate, context):
+async def test_a_session_over_tls_works_like_any_other(pki):
     listener = Recorder()
-    async with serving(usable, ssl=context) as server:
-        tls = Tls(ca_file=certificate, server_name="pbx.test")
+    async with serving(usable, ssl=pki.server_context()) as server:
+        tls = Tls(ca_file=pki.cert, server_name="pbx.example")
         session = await open_session(server, listener, scheme="amis", tls=tls)
         await session.heartbeat()
         await session.close(graceful=True)
@@ -64,16 +28,18 @@ async def test_a_session_over_tls_works_like_any_other(certificate, context):
     assert listener.stages == expected
 
 
-async def test_a_certificate_for_another_name_is_refused_before_anything_is_said(certificate, context):
-    async with serving(hold, ssl=context) as server:
-        failure = await failure_of_open(server, scheme="amis", tls=Tls(ca_file=certificate))
+async def test_a_certificate_for_another_name_is_refused_before_anything_is_said(pki):
+    async with serving(hold, ssl=pki.server_context()) as server:
+        failure = await failure_of_open(
+            server, scheme="amis", tls=Tls(ca_file=pki.cert, server_name="other.example")
+        )
         assert not server.peers
     assert (failure.kind, failure.stage) == (FailureClass.CONFIGURATION, Stage.TLS)
 
 
-async def test_a_certificate_of_an_unknown_authority_is_refused(context):
-    async with serving(hold, ssl=context) as server:
-        failure = await failure_of_open(server, scheme="amis", tls=Tls(server_name="pbx.test"))
+async def test_a_certificate_of_an_unknown_authority_is_refused(pki):
+    async with serving(hold, ssl=pki.server_context()) as server:
+        failure = await failure_of_open(server, scheme="amis", tls=Tls(server_name="pbx.example"))
     assert (failure.kind, failure.stage) == (FailureClass.CONFIGURATION, Stage.TLS)
 
 
@@ -84,9 +50,9 @@ async def test_a_missing_authority_file_is_a_mistake_here_and_nothing_is_opened(
     assert failure.kind is FailureClass.CONFIGURATION
 
 
-async def test_a_server_name_that_cannot_be_one_is_a_mistake_here_and_leaves_nothing(certificate):
+async def test_a_server_name_that_cannot_be_one_is_a_mistake_here_and_leaves_nothing(pki):
     async with serving(hold) as server:
-        tls = Tls(ca_file=certificate, server_name=".pbx.test")
+        tls = Tls(ca_file=pki.cert, server_name=".pbx.example")
         failure = await failure_of_open(server, scheme="amis", tls=tls)
     assert (failure.kind, failure.stage) == (FailureClass.CONFIGURATION, Stage.TLS)
 
@@ -115,9 +81,9 @@ async def test_a_tls_handshake_that_hangs_can_be_given_up():
             await opening
 
 
-async def test_an_opening_over_tls_can_be_cancelled_at_every_await(certificate, context):
-    async with serving(usable, ssl=context) as server:
-        chosen = settings(server, scheme="amis", tls=Tls(ca_file=certificate, server_name="pbx.test"))
+async def test_an_opening_over_tls_can_be_cancelled_at_every_await(pki):
+    async with serving(usable, ssl=pki.server_context()) as server:
+        chosen = settings(server, scheme="amis", tls=Tls(ca_file=pki.cert))
         for steps in range(0, 3000, 3):
             opening = asyncio.create_task(create(chosen, {}).open(chosen.endpoints[0], Recorder()))
             for _ in range(steps):
