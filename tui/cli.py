@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +85,27 @@ def check(context: click.Context, path: Path | None) -> None:
     click.echo(_printable(f"{configuration.path}: {len(configuration.connections)} connections, no mistakes"))
 
 
+@main.group()
+def config() -> None:
+    """Where the settings are, and what they look like."""
+
+
+@config.command("path")
+def config_path() -> None:
+    """Print where the settings are looked for."""
+    from manager.config import default_path  # noqa: PLC0415 - a command imports only what it needs
+
+    click.echo(default_path())
+
+
+@config.command("example")
+def config_example() -> None:
+    """Print an annotated sample of everything that can be set."""
+    from manager.config import example  # noqa: PLC0415 - a command imports only what it needs
+
+    click.echo(example(), nl=False)
+
+
 @main.command()
 @click.option("--seed", type=int, metavar="N", help="Repeat the story of this number.")
 @click.option("--theme", metavar="NAME", help="Theme of the dashboard.")
@@ -93,7 +115,8 @@ def demo(seed: int | None, theme: str | None) -> None:
     from tui.demo import run_demo  # noqa: PLC0415 - a command imports only what it needs
 
     _log_to_file()
-    sys.exit(run_demo(seed, theme=theme))
+    with _told(BAD_SETTINGS):
+        sys.exit(run_demo(seed, theme=theme))
 
 
 def _dashboard(configuration: Configuration, theme: str | None, ascii_glyphs: bool | None) -> NoReturn:
@@ -102,17 +125,22 @@ def _dashboard(configuration: Configuration, theme: str | None, ascii_glyphs: bo
     from tui.run import run_app  # noqa: PLC0415
 
     _log_to_file()
-    with _told(HELD), InstanceLock(configuration.path):
-        client = _client(configuration)
+    client = _client(configuration)
+    with _told(BAD_SETTINGS):
         app = TrunklineApp(client, title=configuration.path.stem, theme=theme, ascii_glyphs=ascii_glyphs)
+    with _told(HELD), InstanceLock(configuration.path):
         sys.exit(run_app(app, client))
 
 
 def _load(path: Path | None) -> Configuration:
     from manager.config import default_path, load  # noqa: PLC0415
 
+    path = path or default_path()
     with _told(BAD_SETTINGS):
-        return load(path or default_path())
+        if not path.exists():
+            hint = f"`trunkline config example > {shlex.quote(str(path))}` begins one; then mend what it says"
+            raise TrunklineError(f"there are no settings at {path}", hint)
+        return load(path)
 
 
 def _client(configuration: Configuration) -> EmbeddedClient:

@@ -37,7 +37,8 @@ async def test_check_tells_every_mistake_at_once(environment, tmp_path):
 async def test_settings_that_are_not_there_are_told_with_their_place(environment, home):
     done = run(environment, "watch")
     assert done.returncode == 2
-    assert str(home) in done.stderr
+    assert f"there are no settings at {home}" in done.stderr
+    assert "trunkline config example >" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -46,6 +47,17 @@ async def test_plain_secrets_that_others_can_read_are_refused_with_the_command_t
     done = run(environment, "check", "--config", settings)
     assert done.returncode == 2
     assert f"chmod 600 {settings}" in done.stderr
+
+
+async def test_the_sample_that_is_printed_is_valid_as_it_stands(environment, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(run(environment, "config", "example").stdout)
+    path.chmod(0o600)
+    assert run(environment, "check", "--config", path).returncode == 0
+
+
+def test_the_place_of_the_settings_is_told(environment, home):
+    assert run(environment, "config", "path").stdout.strip() == str(home / ".config/trunkline/config.toml")
 
 
 @pytest.mark.parametrize("arguments", [(), ("demo",)])
