@@ -94,3 +94,14 @@ async def test_a_response_to_nothing_is_dropped_and_counted():
     flow.received(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKno\r\nCSeq: 1 OPTIONS\r\n\r\n")
     assert flow.dropped == 1
     await flow.close()
+
+
+async def test_an_ack_is_absorbed_and_ends_the_copies_of_the_answer():
+    flow = flow_of()
+    flow.received(WHOLE + b"\r\n")
+    flow.received(WHOLE + b"\r\n")
+    assert len(flow.wire.sent) == 2
+    flow.received(WHOLE.replace(b"INVITE", b"ACK") + b"\r\n")
+    flow.received(WHOLE + b"\r\n")
+    assert len(flow.wire.sent) == 2
+    await flow.close()
