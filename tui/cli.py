@@ -138,7 +138,8 @@ def _load(path: Path | None) -> Configuration:
     path = path or default_path()
     with _told(BAD_SETTINGS):
         if not path.exists():
-            hint = f"`trunkline config example > {shlex.quote(str(path))}` begins one; then mend what it says"
+            folder, file = shlex.quote(str(path.parent)), shlex.quote(str(path))
+            hint = f"begin with: mkdir -p {folder} && trunkline config example > {file}"
             raise TrunklineError(f"there are no settings at {path}", hint)
         return load(path)
 
