@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import inspect
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import get_args
 
@@ -32,6 +34,8 @@ class Listeners:
         self._emitter = EventEmitter()
         self._detached = detached
         self._guards: dict[tuple[str, Listener], _Guard] = {}
+        self._due: deque[tuple[str, Event]] = deque()
+        """The event that is being told, and those that its listeners have caused meanwhile."""
 
     def on(self, name: str, listener: Listener) -> None:
         """Call `listener` with each event of this name, on the manager's loop.
@@ -57,11 +61,20 @@ class Listeners:
         """No longer call `listener` for events of this name; nothing happens where it is not called."""
         guard = self._guards.pop((name, listener), None)
         if guard is not None:
+            guard.taken_off = True
             self._emitter.remove_listener(name, guard)
 
     def emit(self, name: str, event: Event) -> None:
-        """Call every listener of this name."""
-        self._emitter.emit(name, event)
+        """Call every listener of this name. All hear the events in one order: that of their numbers."""
+        self._due.append((name, event))
+        if len(self._due) > 1:
+            return
+        try:
+            while self._due:
+                self._emitter.emit(*self._due[0])
+                self._due.popleft()
+        finally:
+            self._due.clear()
 
     def _detach(self, name: str, guard: _Guard) -> None:
         self.off(name, guard.listener)
@@ -76,13 +89,17 @@ class _Guard:
         self.listener = listener
         self.label = getattr(listener, "__qualname__", type(listener).__qualname__)
         self.faults = 0
+        self.taken_off = False
+        """Whether it is called no more; the emitter may still hold it for the event that is being told."""
         self._worn_out = worn_out
 
     def __call__(self, event: Event) -> None:
+        if self.taken_off:
+            return
         began = time.perf_counter()
         try:
             self.listener(event)
-        except Exception:
+        except (Exception, asyncio.CancelledError):
             log.exception("listener %s raised", self.label)
             self.faults += 1
         else:
