@@ -113,6 +113,7 @@ class ConnectionManager:
         finally:
             for name in tuple(self._streams):
                 self._end_messages(name)
+            self._ring.close()
             self._store.save()
 
     def add(self, settings: ConnectionSettings) -> None:
@@ -272,7 +273,10 @@ class ConnectionManager:
         return self._ring
 
     def events(self, since: Position | None = None) -> AsyncIterator[Event | Gap]:
-        """Yield the events after a position (by default: from now on), then those to come."""
+        """Yield the events after a position (by default: from now on), then those to come.
+
+        Ends when the manager is stopped.
+        """
         return self._ring.read(since or self._ring.position)
 
     def messages(self, name: str) -> MessageStream:

@@ -24,6 +24,7 @@ class EventRing:
         self._size = size
         self._events: dict[int, Event] = {}
         self._readers: set[asyncio.Event] = set()
+        self._closed = False
 
     @property
     def position(self) -> Position:
@@ -35,6 +36,12 @@ class EventRing:
         self.last = event.seq
         self._events[event.seq] = event
         self._events.pop(event.seq - self._size, None)
+        for reader in self._readers:
+            reader.set()
+
+    def close(self) -> None:
+        """Let every reader finish what is held and then stop: no event follows."""
+        self._closed = True
         for reader in self._readers:
             reader.set()
 
@@ -52,11 +59,11 @@ class EventRing:
         return found, Position(self.epoch, end)
 
     async def wait(self, since: Position) -> None:
-        """Return when there is an event after a position."""
+        """Return when there is an event after a position, or none can follow."""
         ready = asyncio.Event()
         self._readers.add(ready)
         try:
-            while since.epoch == self.epoch and since.seq >= self.last:
+            while not self._closed and since.epoch == self.epoch and since.seq >= self.last:
                 ready.clear()
                 await ready.wait()
         finally:
@@ -65,7 +72,7 @@ class EventRing:
     async def read(self, since: Position) -> AsyncIterator[Event | Gap]:
         """Yield the events after a position, then those to come; a `Gap` where some are no longer held."""
         position = since
-        while True:
+        while not self._closed or position != self.position:
             await self.wait(position)
             batch, position = self.after(position)
             for event in batch:

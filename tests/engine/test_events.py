@@ -131,3 +131,71 @@ async def test_no_event_status_or_repr_holds_the_secret():
         written = repr(house.events) + msgspec.json.encode(house.events).decode()
         written += repr(house.manager.snapshot()) + repr(vars(house.manager))
         assert CANARY not in written
+
+
+async def test_all_hear_the_events_in_their_order_also_those_that_a_listener_causes():
+    heard = []
+
+    def takes_one_more(event):
+        if event.connection == "one":
+            house.add("two")
+
+    async with House() as house:
+        house.manager.on("connection:added", takes_one_more)
+        house.manager.on("connection:added", heard.append)
+        house.add()
+        assert [event.connection for event in heard] == ["one", "two"]
+        assert [event.seq for event in heard] == [1, 2]
+
+
+async def test_a_listener_that_another_takes_off_is_not_called_any_more():
+    heard = []
+
+    async with House() as house:
+        house.manager.on("connection:added", lambda _: house.manager.off("connection:added", heard.append))
+        house.manager.on("connection:added", heard.append)
+        house.add()
+        assert not heard
+
+
+async def test_a_listener_may_take_itself_off_and_remove_a_connection():
+    removing = []
+
+    def once(event):
+        house.manager.off("connection:stateChanged", once)
+        removing.append(asyncio.create_task(house.manager.remove(event.connection)))
+
+    async with House() as house:
+        house.manager.on("connection:stateChanged", once)
+        house.add()
+        house.add("two")
+        await house.until(Phase.UP, "two")
+        (removed,) = removing
+        await removed
+        assert list(house.manager.states) == ["two"]
+
+
+async def test_a_cancellation_that_a_listener_raises_reaches_no_supervisor():
+    def reads_a_cancelled_future(event):
+        raise asyncio.CancelledError
+
+    async with House() as house:
+        house.manager.on("connection:stateChanged", reads_a_cancelled_future)
+        house.add()
+        await until(lambda: house.status().stable)
+
+
+async def test_readers_of_events_finish_when_the_manager_stops():
+    async with House() as house:
+        house.add()
+        await house.until(Phase.UP)
+        reading = asyncio.create_task(all_of(house.manager.events()))
+        await asyncio.sleep(1)
+        await house.manager.stop()
+        async with asyncio.timeout(1):
+            *_, last = await reading
+        assert (last.connection, last.phase) == ("one", Phase.STOPPED)
+
+
+async def all_of(events):
+    return [event async for event in events]
