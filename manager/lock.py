@@ -18,6 +18,7 @@ import msgspec
 import platformdirs
 
 from manager.errors import TrunklineError
+from manager.text import quoted
 
 _MAX_BYTES = 4096
 _LONGEST_COMMAND = 200
@@ -140,9 +141,8 @@ def _read(descriptor: int) -> Holder | None:
 def _described(holder: Holder | None) -> str:
     if holder is None:
         return "another run, which is just starting"
-    command = "".join(character if character.isprintable() else "?" for character in holder.command)
     try:
         since = datetime.fromtimestamp(holder.since).astimezone().isoformat(" ", "seconds")
     except (ValueError, OverflowError, OSError):
         since = "an unknown time"
-    return f"`{command}` (pid {holder.pid}) since {since}"
+    return f"`{quoted(holder.command, _LONGEST_COMMAND)}` (pid {holder.pid}) since {since}"

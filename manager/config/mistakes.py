@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from manager.errors import TrunklineError
+from manager.text import harmless
 
 _WIDTH = 80
 _LABEL = "    {:<10}"
@@ -35,12 +36,12 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True):
         where = [f"line {self.line}"] if self.line is not None else []
         if self.key:
             where.append(self.key)
-        lines = ["  " + _harmless(", ".join(where) or "the file")]
+        lines = ["  " + harmless(", ".join(where) or "the file")]
         lines += _labelled("found", self.found) + _labelled("expected", self.expected)
         if self.nearest:
             lines += _labelled("perhaps", self.nearest)
         if self.command:
-            lines.append(_LABEL.format("run") + _harmless(self.command))
+            lines.append(_LABEL.format("run") + harmless(self.command))
         return "\n".join(lines)
 
 
@@ -55,7 +56,7 @@ class ConfigError(TrunklineError):
 
     def __str__(self) -> str:
         """List the mistakes in the order of the file."""
-        return "\n\n".join([_harmless(super().__str__()), *map(str, self.mistakes)])
+        return "\n\n".join([harmless(super().__str__()), *map(str, self.mistakes)])
 
 
 def dotted(place: tuple[str | int, ...]) -> str:
@@ -73,17 +74,10 @@ def dotted(place: tuple[str | int, ...]) -> str:
 def _labelled(label: str, text: str) -> list[str]:
     indent = _LABEL.format("")
     return textwrap.wrap(
-        _harmless(text),
+        harmless(text),
         width=_WIDTH,
         initial_indent=_LABEL.format(label),
         subsequent_indent=indent,
         break_long_words=True,
         break_on_hyphens=False,
     ) or [_LABEL.format(label)]
-
-
-def _harmless(text: str) -> str:
-    """Return `text` on one line, with nothing in it that a terminal would obey."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )

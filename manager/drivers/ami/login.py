@@ -7,11 +7,12 @@ import hashlib
 import msgspec
 
 from manager.drivers.ami.message import AmiReply, FieldValue, is_unsendable
-from manager.drivers.ami.session import AmiSession, quoted
+from manager.drivers.ami.session import AmiSession
 from manager.drivers.base import DriverError, SessionListener
 from manager.errors import NotConnectedError
 from manager.model import Failure, FailureClass, Stage
-from manager.secret import MASK, Secret
+from manager.secret import Secret
+from manager.text import quoted
 
 _BANNER = "Asterisk Call Manager"
 
@@ -88,7 +89,6 @@ def _refusal(reply: AmiReply, secret: Secret) -> Failure:
         reason = "wrong AMI secret or ACL"
         hint = "AMI does not tell the two apart: check the secret, and permit and deny in manager.conf"
     else:
-        text = reply.text.replace(secret.reveal(), MASK) if secret else reply.text
-        reason = f"login refused: {quoted(text)}"
+        reason = f"login refused: {quoted(reply.text, secrets=[secret])}"
         hint = "check the user in manager.conf"
     return Failure(kind=FailureClass.CREDENTIALS, stage=Stage.LOGIN, reason=reason, hint=hint)

@@ -16,6 +16,7 @@ from manager.drivers.base import DriverError, SessionListener
 from manager.drivers.failures import failure_of
 from manager.errors import NotConnectedError
 from manager.model import FactValue, Failure, FailureClass, Stage
+from manager.text import quoted
 
 BOOT_TIMEOUT = 2.0
 """Seconds that FullyBooted is awaited; a user without `read = system` never sees it."""
@@ -23,7 +24,6 @@ CLOSE_TIMEOUT = 2.0
 """Seconds that a Logoff may take."""
 
 PERMISSION_DENIED = "permission denied"
-LONGEST_QUOTE = 80
 
 
 class AmiSession:
@@ -174,14 +174,6 @@ class AmiSession:
         for name, value in facts.items():
             if value not in ("", None):
                 self._facts[name] = quoted(value) if isinstance(value, str) else value
-
-
-def quoted(text: str) -> str:
-    """Return what the peer says, short and on one line, as it may stand in a reason or a fact."""
-    shown = text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in shown
-    )
 
 
 def _refused(action: str, reply: AmiReply, stage: Stage) -> Failure:

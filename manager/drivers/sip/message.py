@@ -1,7 +1,7 @@
 """SIP messages: read with tolerance, written with care (RFC 3261 §7, §25). Bytes in, bytes out, no IO.
 
 Text is UTF-8; bytes that are not survive unchanged as lone surrogates, so that what is echoed or hashed is
-what came. Nothing of it is fit for a screen or a log before it went through `printable`.
+what came. Nothing of it is fit for a screen or a log before it went through `manager.text`.
 """
 
 from __future__ import annotations
@@ -268,12 +268,6 @@ def cseq_of(message: Message) -> tuple[int, str] | None:
     """Return number and method of CSeq; None where it is missing or malformed (§20.16)."""
     match = re.fullmatch(r"\s*([0-9]{1,10})\s+(\S+)\s*", message.headers.get("CSeq") or "", re.ASCII)
     return None if match is None else (int(match.group(1)), match.group(2))
-
-
-def printable(text: str, limit: int = 256) -> str:
-    """Return text from outside without control, format and surrogate characters, at most `limit` long."""
-    shown = text[:limit]
-    return shown if shown.isprintable() else "".join(mark if mark.isprintable() else "�" for mark in shown)
 
 
 def _key(name: str) -> str:

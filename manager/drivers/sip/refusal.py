@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from manager.drivers.sip.message import REASONS, Response, printable
+from manager.drivers.sip.message import REASONS, Response
 from manager.model import Failure, FailureClass, Stage
+from manager.text import quoted
 
 MAX_RETRY_AFTER = 3600.0
 """Seconds; a registrar that asks for more is asked again all the same."""
@@ -13,7 +14,7 @@ _TRANSIENT = frozenset({408, 480, 486, 491})
 def failure_of_response(response: Response, stage: Stage) -> Failure:
     """Describe a refusal; the reason phrase of the peer is shown, cleaned and cut."""
     status = response.status
-    phrase = printable(response.reason, 60) or REASONS.get(status, "")
+    phrase = quoted(response.reason, 60) or REASONS.get(status, "")
     said = f"{status} {phrase}".strip()
     asked = response.headers.number("Retry-After")
     retry_after = None if asked is None else min(float(asked), MAX_RETRY_AFTER)

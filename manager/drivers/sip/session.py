@@ -13,9 +13,10 @@ from manager.drivers.base import DriverError, SessionListener
 from manager.drivers.sip import uas
 from manager.drivers.sip.address import host_port
 from manager.drivers.sip.flow import Flow
-from manager.drivers.sip.message import Request, Response, printable
+from manager.drivers.sip.message import Request, Response
 from manager.drivers.sip.registration import Exchange, Granted, Purpose, Registration
 from manager.model import FactValue, Failure, FailureClass, Stage
+from manager.text import quoted
 
 CLOSE_TIMEOUT = 2.0
 _ENDING = (FailureClass.CREDENTIALS, FailureClass.PERMANENT, FailureClass.CONFIGURATION)
@@ -169,7 +170,7 @@ class SipSession:
 
     def _note(self, response: Response) -> None:
         headers = response.headers
-        self._server = printable(headers.get("Server") or headers.get("User-Agent") or "", 80) or self._server
+        self._server = quoted(headers.get("Server") or headers.get("User-Agent") or "") or self._server
         if headers.number("Flow-Timer") is not None or "outbound" in headers.values("Require"):
             self._pongs_promised = True
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from manager.drivers.sip.address import AddressError, SipUri, parse_name_address, parse_uri, parse_via
-from manager.drivers.sip.message import Request, Response, cseq_of, printable, response_to
+from manager.drivers.sip.message import Request, Response, cseq_of, response_to
 from manager.model import Facts
+from manager.text import quoted
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY"
 _KNOWN = frozenset({"INFO", "MESSAGE", "PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"})
@@ -58,7 +59,7 @@ def call_of(request: Request) -> tuple[str, Facts]:
         "caller": caller,
         "caller_name": caller_name,
         "callee": callee,
-        "call_id": printable(request.headers.get("Call-ID") or ""),
+        "call_id": quoted(request.headers.get("Call-ID") or ""),
     }
     return f"call from {shown} to {callee}", fields
 
@@ -78,8 +79,8 @@ def _party(value: str | None) -> tuple[str, str]:
     try:
         address = parse_name_address(value or "")
     except AddressError:
-        return printable(value or "unknown"), ""
-    return printable(_bare(address.uri)), printable(address.display_name)
+        return quoted(value or "unknown"), ""
+    return quoted(_bare(address.uri)), quoted(address.display_name)
 
 
 def _bare(uri: str) -> str:

@@ -9,11 +9,9 @@ from manager.drivers.base import DriverError
 from manager.endpoint import Endpoint, is_secret_name
 from manager.headers import belongs_to_handshake, is_token, is_value
 from manager.model import Failure, FailureClass, Stage
-from manager.secret import MASK, Secret, SecretSource
+from manager.secret import Secret, SecretSource
 from manager.settings import WebSocketSettings
-
-_LONGEST_QUOTE = 120
-_SHORTEST_WORD = 6
+from manager.text import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +30,8 @@ class Handshake:
     """Whether the first messages hold credentials."""
 
     def quoted(self, text: str) -> str:
-        """Return what the server said, short, on one line, harmless, with our own secrets masked."""
-        for secret in self.secrets:
-            for form in _forms(secret.reveal()):
-                text = text.replace(form, MASK)
-        text = "".join(
-            character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"
-            for character in text[: _LONGEST_QUOTE + 1]
-        )
-        return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
+        """Return what the server said as it may be shown, with the secrets of this handshake masked."""
+        return quoted(text, secrets=self.secrets)
 
 
 async def prepare(settings: WebSocketSettings, endpoint: Endpoint) -> Handshake:
@@ -113,10 +104,3 @@ def _secrets_of(address: Secret) -> list[Secret]:
     found += [unquote(found[0])] if found else []
     found += [value for name, value in parse_qsl(parts.query) if is_secret_name(name)]
     return [Secret(value) for value in found]
-
-
-def _forms(secret: str) -> set[str]:
-    """Return the ways in which a server may repeat a secret: `Bearer X` also as `X`, `a:b` as `a%3Ab`."""
-    words = {word for word in secret.split() if len(word) >= _SHORTEST_WORD}
-    plain = {secret, *words} - {""}
-    return plain | {quote(form, safe="") for form in plain}

@@ -11,7 +11,6 @@ from manager.drivers.sip.message import (
     Response,
     cseq_of,
     parse_message,
-    printable,
     response_to,
 )
 
@@ -158,15 +157,3 @@ def test_the_repr_of_a_message_shows_no_credentials():
         "REGISTER", "sip:b", Headers([("Authorization", 'Digest response="canary"')]), b"canary"
     )
     assert "canary" not in repr(request)
-
-
-@given(st.text())
-def test_printable_text_holds_nothing_that_moves_a_cursor(text):
-    assert printable(text).isprintable()
-    assert len(printable(text)) <= 256
-
-
-def test_printable_keeps_letters_of_every_script_and_takes_escape_sequences_apart():
-    assert printable("Zoë 東京") == "Zoë 東京"
-    assert "\x1b" not in printable("\x1b]52;c;x\x07")
-    assert "\u202e" not in printable("\u202eevil")
