@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +58,8 @@ class EmbeddedClient:
         self._manager: ConnectionManager | None = None
         self._ring: EventRing | None = None
         self._stopping: asyncio.Event | None = None
+        self._unwanted = False
+        """Whether it was stopped, be it before there was a loop to tell."""
         self._error: BaseException | None = None
         self._ready = threading.Event()
         self._door = threading.Lock()
@@ -72,10 +75,12 @@ class EmbeddedClient:
     def stop(self) -> None:
         """Close every connection politely and end the thread; may be called from any thread, and again.
 
-        Returns after 4 s at the latest.
+        Returns after 4 s at the latest; a manager that has not even loaded by then ends as soon as it has.
         """
+        self._unwanted = True
         if not self._thread.is_alive():
             return
+        end = time.monotonic() + STOP_TIMEOUT
         self._ready.wait(STOP_TIMEOUT)
         loop, stopping = self._loop, self._stopping
         if loop is not None and stopping is not None:
@@ -83,7 +88,7 @@ class EmbeddedClient:
                 loop.call_soon_threadsafe(stopping.set)
             except RuntimeError:
                 log.debug("the manager's loop is closed already")
-        self._thread.join(STOP_TIMEOUT)
+        self._thread.join(max(0.0, end - time.monotonic()))
 
     def __enter__(self) -> Self:
         self.start()
@@ -116,7 +121,8 @@ class EmbeddedClient:
             self._ring = manager.ring
             self._loop = asyncio.get_running_loop()
             self._ready.set()
-            await stopping.wait()
+            if not self._unwanted:
+                await stopping.wait()
             with self._door:
                 self._manager = None
             # What was handed over just before begins now, so that it is cancelled and its caller let go.
