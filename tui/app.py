@@ -9,9 +9,11 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import ClassVar
 
 from textual.app import App
 from textual.screen import Screen
+from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from manager.client import ManagerClient
 from tui import glyphs, themes
@@ -24,6 +26,12 @@ log = logging.getLogger(__name__)
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 Handler = Callable[[int, FrameType | None], object] | int | None
+
+
+class _WholeCells(ScrollBarRender):
+    """A scroll bar without fractions of a cell, which not every terminal can draw."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class TrunklineApp(App[None], inherit_bindings=False):
@@ -62,6 +70,7 @@ class TrunklineApp(App[None], inherit_bindings=False):
         self.register_theme(textual_theme)
         self.theme = textual_theme.name
         self.animation_level = "none"
+        ScrollBar.renderer = _WholeCells
         signs = glyphs.choose() if ascii_glyphs is None else glyphs.ASCII if ascii_glyphs else glyphs.UNICODE
         self._dashboard = Dashboard(client, Ink(palette, signs), title=title, keys=keys)
 

@@ -27,8 +27,8 @@ def moment(instant: float, now: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in one or two units: `310 ms`, `45 s`, `12 min`, `9 h 12 min`, `3 d`."""
-    if seconds < 1:
+    """Return a length of time: `31 ms`, `0.9 s`, `45 s`, `12 min`, `9 h 12 min`, `3 d`."""
+    if seconds < 0.1:
         return latency(seconds)
     if seconds < 10 and seconds != int(seconds):
         return f"{seconds:.1f} s"

@@ -8,6 +8,7 @@ from collections import deque
 
 import pytest
 from msgspec.structs import replace
+from textual import events
 
 from manager.client import Pause, Reconnect, Refresh, Resume
 from manager.errors import UnknownConnectionError
@@ -595,6 +596,18 @@ async def test_quitting_asks_and_the_same_key_confirms():
         assert app.is_running
         await pilot.press("q", "q")
         await seen(pilot, lambda: app._exit)
+
+
+async def test_what_is_typed_right_behind_an_answer_is_a_command():
+    app, client = app_of(*exchange())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_seen(pilot, "desk-6001")
+        await pilot.press("q")
+        await text_seen(pilot, "Quitting")
+        for key in "nu":
+            app.post_message(events.Key(key, key))
+        await seen(pilot, lambda: client.commands == [Refresh()])
+        await text_gone(pilot, "Quitting")
 
 
 async def test_every_binding_has_an_id_of_its_own():

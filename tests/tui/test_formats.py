@@ -18,8 +18,8 @@ from tui.widgets.connections import bar
     ("seconds", "shown"),
     [
         (0.0004, "<1 ms"),
-        (0.31, "310 ms"),
-        (0.9996, "1.0 s"),
+        (0.031, "31 ms"),
+        (0.31, "0.3 s"),
         (1.0, "1 s"),
         (1.25, "1.2 s"),
         (8.0, "8 s"),

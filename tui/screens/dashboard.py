@@ -322,7 +322,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
     def _take_last_line_back(self) -> None:
         self._key_line.display = True
         if self._return_to is not None:
-            self._return_to.focus()
+            self.set_focus(self._return_to)
 
     def on_question_answered(self, message: Question.Answered) -> None:
         self._take_last_line_back()

@@ -36,8 +36,8 @@ class KeyLine(OneLine):
         if self.notice:
             return line.add(self.notice, "text").strip()
         gap = 2 if width >= WIDE else 1
-        for key, description in _fitting(self._keys(), width - 1, gap):
-            line.add(key, "accent").add(f" {description}{' ' * gap}")
+        for key, description in _fitting(self._keys(), width - 2, gap):
+            line.add(key, "accent").add(f" {description}").add("", width=min(gap, line.room))
         return line.strip()
 
 

@@ -41,13 +41,15 @@ class Question(OneLine, can_focus=True):
         self._about, self._sentence, self._keys = about, sentence, keys
         self.display = True
         self.refresh()
-        self.focus()
+        self.screen.set_focus(self)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - Textual's signature
-        """Every key is an answer."""
-        return True
+        """Every key is an answer, but one: what is typed on before the keys go elsewhere is a command."""
+        return self.display
 
     def on_key(self, event: events.Key) -> None:
+        if not self.display:
+            return
         event.stop()
         event.prevent_default()
         self.display = False
@@ -89,13 +91,15 @@ class FilterLine(OneLine, can_focus=True):
         self._label, self._words = label, words
         self.display = True
         self.refresh()
-        self.focus()
+        self.screen.set_focus(self)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - Textual's signature
         """Letters are words, not commands."""
-        return character is not None and character.isprintable()
+        return self.display and character is not None and character.isprintable()
 
     def on_key(self, event: events.Key) -> None:
+        if not self.display:
+            return
         if event.is_printable and event.character is not None:
             self._set(self._words + event.character)
         elif event.key == "backspace":
