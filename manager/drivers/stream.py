@@ -9,8 +9,18 @@ import ssl
 from collections.abc import Callable
 from functools import partial
 
+from manager.drivers.base import DriverError
+from manager.model import Failure, FailureClass, Stage
+
 ClientTls = tuple[ssl.SSLContext, str]
 """How to check a server, and the name that its certificate must have."""
+
+_UNUSABLE_NAME = Failure(
+    kind=FailureClass.CONFIGURATION,
+    stage=Stage.TLS,
+    reason="server_name is no name that a certificate can have",
+    hint="set it to the name in the server's certificate",
+)
 
 
 async def open_stream(sock: socket.socket, protocol: asyncio.Protocol, tls: ClientTls | None) -> None:
@@ -21,7 +31,7 @@ async def open_stream(sock: socket.socket, protocol: asyncio.Protocol, tls: Clie
 
     Raises:
         OSError: TLS failed, or the connection was lost meanwhile.
-        ValueError: the name is none that a server can have.
+        DriverError: the name is none that a certificate can have.
     """
     threshold = _Threshold(protocol)
     try:
@@ -48,8 +58,11 @@ async def _secured(
     raw, _ = await loop.create_connection(asyncio.Protocol, sock=sock)
     try:
         secured = await loop.start_tls(raw, protocol, context, server_hostname=server_name)
-    except BaseException:
+    except BaseException as error:
         raw.abort()
+        # A refused certificate is a ValueError as well.
+        if isinstance(error, ValueError) and not isinstance(error, OSError):
+            raise DriverError(_UNUSABLE_NAME) from None
         raise
     if secured is None:  # the connection was lost before the opening went on
         raise ConnectionResetError(errno.ECONNRESET, "connection reset")

@@ -239,7 +239,7 @@ class Connection(Manager):  # type: ignore[misc] # panoramisk has no types
 
         Raises:
             OSError: TLS failed, or the connection was lost meanwhile; the socket is closed.
-            ValueError: the name is none that a server can have; the socket is closed.
+            DriverError: the name is none that a certificate can have; the socket is closed.
         """
         await open_stream(stream, self.protocol, tls)
 

@@ -9,18 +9,11 @@ from manager.drivers.dial import dial
 from manager.drivers.failures import failure_of
 from manager.drivers.tls import client_context
 from manager.endpoint import Endpoint
-from manager.model import Failure, FailureClass, Stage
+from manager.model import Stage
 from manager.secret import Secret, SecretUnavailableError
 from manager.settings import AmiSettings
 
 DEFAULT_PORT = 5038
-
-_UNUSABLE_NAME = Failure(
-    kind=FailureClass.CONFIGURATION,
-    stage=Stage.TLS,
-    reason="server_name is no name that a certificate can have",
-    hint="set it to the name in the server's certificate",
-)
 
 
 class AmiDriver:
@@ -70,5 +63,3 @@ class AmiDriver:
             await session.connection.attach(stream, tls)
         except OSError as error:
             raise DriverError(failure_of(error, Stage.TLS if tls else Stage.CONNECT)) from error
-        except ValueError as error:
-            raise DriverError(_UNUSABLE_NAME) from error

@@ -13,6 +13,7 @@ from manager.drivers.sip.lookup import Target, resolve
 from manager.drivers.sip.registration import Identity, Registration, recall, remember
 from manager.drivers.sip.session import SipSession
 from manager.drivers.sip.transport import Wire, open_wire
+from manager.drivers.stream import ClientTls
 from manager.drivers.tls import client_context
 from manager.endpoint import Endpoint
 from manager.model import Failure, FailureClass, Stage
@@ -126,28 +127,25 @@ class _Opening:
         return DriverError(msgspec.structs.replace(error.failure, stage=stage))
 
     async def _wire(self, target: Target, session: SipSession) -> Wire:
-        tls = self._settings.tls
-        secure = target.transport in ("tls", "wss")
-        context = client_context(tls) if secure else None
-        server_name = tls.server_name or self._endpoint.host
+        tls = self._tls() if target.transport in ("tls", "wss") else None
         if target.transport in ("ws", "wss"):
             # Late: it costs 90 ms, and few registrations go over WebSocket.
             from manager.drivers.sip.websocket import open_websocket  # noqa: PLC0415
 
             return await open_websocket(
-                target, session.flow, url=self._url(target), context=context, server_name=server_name,
-                reached=self._reach,
-            )  # fmt: skip
+                target, session.flow, url=self._url(target), tls=tls, reached=self._reach
+            )
         port = recall(self._memory, self._key).port
         try:
-            return await open_wire(
-                target, session.flow, local_port=port, context=context, server_name=server_name,
-                reached=self._reach,
-            )  # fmt: skip
+            return await open_wire(target, session.flow, local_port=port, tls=tls, reached=self._reach)
         except (TimeoutError, asyncio.CancelledError):
             if target.transport != "udp" and self.stage is Stage.CONNECT:
                 self._forget_port()
             raise
+
+    def _tls(self) -> ClientTls:
+        settings = self._settings.tls
+        return client_context(settings), settings.server_name or self._endpoint.host
 
     def _url(self, target: Target) -> str:
         """Return the address as it was set, or with the usual path for `sip:host;transport=ws`."""

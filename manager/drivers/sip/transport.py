@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-import ssl
 import struct
 from collections.abc import Callable
 from typing import Protocol
@@ -14,6 +13,7 @@ from manager.drivers.failures import failure_of
 from manager.drivers.sip.framing import KeepAlive, StreamFramer
 from manager.drivers.sip.lookup import Target
 from manager.drivers.sip.message import MessageError
+from manager.drivers.stream import ClientTls, open_stream
 from manager.model import Failure, FailureClass, Stage
 
 MAX_UNSENT = 256 * 1024
@@ -163,11 +163,10 @@ class StreamWire(_Wire, asyncio.Protocol):
     def __init__(self, receiver: Receiver, transport: str) -> None:
         super().__init__(receiver)
         self.transport = transport
-        self._stream: asyncio.Transport | None = None
         self._framer = StreamFramer()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._stream = transport  # type: ignore[assignment]  # asyncio's typing
+        self._stream: asyncio.Transport = transport  # type: ignore[assignment]  # asyncio's typing
         self._opened(transport)
 
     def data_received(self, chunk: bytes) -> None:
@@ -187,7 +186,7 @@ class StreamWire(_Wire, asyncio.Protocol):
             self.send(CRLF)
 
     def send(self, raw: bytes) -> None:
-        if self._stream is None or self._stream.is_closing():
+        if self._stream.is_closing():
             return
         self._stream.write(raw)
         if self._stream.get_write_buffer_size() > MAX_UNSENT:
@@ -195,14 +194,12 @@ class StreamWire(_Wire, asyncio.Protocol):
 
     async def close(self) -> None:
         self._receiver = None
-        if self._stream is not None:
-            self._stream.abort()
-            await self._until_closed()
+        self._stream.abort()
+        await self._until_closed()
 
     def _give_up(self, reason: str) -> None:
         self._lost(_ended(reason))
-        if self._stream is not None:
-            self._stream.abort()
+        self._stream.abort()
 
 
 async def open_wire(
@@ -210,54 +207,33 @@ async def open_wire(
     receiver: Receiver,
     *,
     local_port: int | None,
-    context: ssl.SSLContext | None,
-    server_name: str,
+    tls: ClientTls | None,
     reached: Callable[[Stage], None],
 ) -> Wire:
     """Connect over UDP, TCP or TLS.
 
     Raises:
         OSError: no connection, or TLS failed; nothing is left open.
+        DriverError: the server's name is none that a certificate can have; nothing is left open.
     """
-    loop = asyncio.get_running_loop()
     connected = await connected_socket(target, local_port)
-    try:
-        if target.transport == "udp":
-            _, udp = await loop.create_datagram_endpoint(lambda: UdpWire(receiver), sock=connected)
-            return udp
-        stream = StreamWire(receiver, "TCP" if context is None else "TLS")
-        if context is None:
-            await loop.create_connection(lambda: stream, sock=connected)
-        else:
-            reached(Stage.TLS)
-            await secured(connected, stream, context, server_name)
-    except BaseException:
-        connected.close()
-        raise
+    if target.transport == "udp":
+        return await _open_udp(connected, receiver)
+    if tls is not None:
+        reached(Stage.TLS)
+    stream = StreamWire(receiver, "TCP" if tls is None else "TLS")
+    await open_stream(connected, stream, tls)
     return stream
 
 
-async def secured(
-    connected: socket.socket, protocol: asyncio.Protocol, context: ssl.SSLContext, server_name: str
-) -> None:
-    """Run a protocol over TLS on a connected socket.
-
-    `create_connection` with a context loses its transport when it is cancelled in its first turn of the loop
-    (CPython 3.11); in two steps nothing is left behind.
-
-    Raises:
-        OSError: TLS failed.
-    """
+async def _open_udp(connected: socket.socket, receiver: Receiver) -> UdpWire:
     loop = asyncio.get_running_loop()
-    raw, _ = await loop.create_connection(asyncio.Protocol, sock=connected)
     try:
-        transport = await loop.start_tls(raw, protocol, context, server_hostname=server_name)
+        _, udp = await loop.create_datagram_endpoint(lambda: UdpWire(receiver), sock=connected)
     except BaseException:
-        raw.abort()
+        connected.close()
         raise
-    if transport is None:
-        raise ConnectionResetError(errno.ECONNRESET, "connection reset")
-    protocol.connection_made(transport)
+    return udp
 
 
 def _ended(reason: str) -> Failure:

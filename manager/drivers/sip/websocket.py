@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable
 
 from websockets.asyncio.client import ClientConnection
@@ -22,7 +21,8 @@ from websockets.uri import parse_uri
 from manager.drivers.base import DriverError
 from manager.drivers.sip.lookup import Target
 from manager.drivers.sip.message import MAX_BODY_BYTES
-from manager.drivers.sip.transport import Receiver, connected_socket, secured
+from manager.drivers.sip.transport import Receiver, connected_socket
+from manager.drivers.stream import ClientTls, open_stream
 from manager.model import Failure, FailureClass, Stage
 
 MAX_WAITING = 64
@@ -93,15 +93,14 @@ async def open_websocket(
     receiver: Receiver,
     *,
     url: str,
-    context: ssl.SSLContext | None,
-    server_name: str,
+    tls: ClientTls | None,
     reached: Callable[[Stage], None],
 ) -> WebSocketWire:
     """Connect and shake hands; redirects and other subprotocols are failures, proxies are not used.
 
     Raises:
         OSError: no connection, or TLS failed.
-        DriverError: the server refuses the WebSocket.
+        DriverError: the server refuses the WebSocket, or its name is none that a certificate can have.
     """
     try:
         uri = parse_uri(url)
@@ -115,20 +114,11 @@ async def open_websocket(
             )
         ) from None
     connected = await connected_socket(target, None)
-    loop = asyncio.get_running_loop()
-    try:
-        protocol = ClientProtocol(
-            uri, subprotocols=[Subprotocol("sip")], max_size=MAX_BODY_BYTES, logger=_SILENT
-        )
-        connection = ClientConnection(protocol, ping_interval=None, close_timeout=0.0)
-        if context is None:
-            await loop.create_connection(lambda: connection, sock=connected)
-        else:
-            reached(Stage.TLS)
-            await secured(connected, connection, context, server_name)
-    except BaseException:
-        connected.close()
-        raise
+    if tls is not None:
+        reached(Stage.TLS)
+    protocol = ClientProtocol(uri, subprotocols=[Subprotocol("sip")], max_size=MAX_BODY_BYTES, logger=_SILENT)
+    connection = ClientConnection(protocol, ping_interval=None, close_timeout=0.0)
+    await open_stream(connected, connection, tls)
     reached(Stage.HANDSHAKE)
     try:
         await connection.handshake()
@@ -141,7 +131,7 @@ async def open_websocket(
     if connection.subprotocol != "sip":
         await _abort(connection)
         raise DriverError(_foreign())
-    return WebSocketWire(connection, receiver, "WS" if context is None else "WSS")
+    return WebSocketWire(connection, receiver, "WS" if tls is None else "WSS")
 
 
 def _refused(error: Exception) -> Failure:

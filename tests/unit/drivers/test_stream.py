@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from manager.drivers.base import DriverError
 from manager.drivers.stream import ClientTls, open_stream
+from manager.model import FailureClass, Stage
 
 PATIENCE = 10.0
 NAME = "pbx.example"
@@ -217,16 +219,22 @@ async def test_a_connection_that_breaks_as_the_handshake_ends_is_either_refused_
             assert ear.heard[-1] == "lost"
 
 
-@pytest.mark.parametrize("name", ["other.example", ".pbx.example"])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("other.example", ssl.SSLCertVerificationError), (".pbx.example", DriverError), ("é" * 80, DriverError)],
+)
 async def test_a_name_that_does_not_fit_closes_the_socket_and_the_protocol_hears_nothing(
-    server_context, tls, name
+    server_context, tls, name, expected
 ):
     context, _ = tls
     async with listening(server_context) as port:
         connected = await connect(port)
         inode, ear = held(connected), Ear()
-        with pytest.raises((ssl.SSLCertVerificationError, ValueError)):
+        with pytest.raises(expected) as caught:
             await open_stream(connected, ear, (context, name))
+        if isinstance(caught.value, DriverError):
+            failure = caught.value.failure
+            assert (failure.kind, failure.stage) == (FailureClass.CONFIGURATION, Stage.TLS)
         assert inode not in sockets()
         assert ear.heard == []
 

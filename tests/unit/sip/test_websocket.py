@@ -1,8 +1,6 @@
 """SIP over WebSocket and TLS against servers on the loopback."""
 
 import asyncio
-import ssl
-import subprocess
 
 import pytest
 from websockets.asyncio.server import serve
@@ -16,22 +14,6 @@ from manager.model import FailureClass, Stage
 from manager.settings import Tls
 from tests.unit.sip.registrar import Registrar, Seen, Witness
 from tests.unit.sip.test_driver import nothing_left, settings_for
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pki")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-keyout", key, "-out", cert, "-subj", "/CN=localhost", "-days", "2",
-         "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    return context, cert
 
 
 class WebSocketHouse:
@@ -102,17 +84,16 @@ async def test_a_sip_address_with_transport_ws_takes_the_usual_path(house):
     await session.close(graceful=False)
 
 
-async def test_wss_checks_the_certificate_and_says_so_in_order(house, certificate):
-    context, authority = certificate
-    await house.serve(ssl=context)
+async def test_wss_checks_the_certificate_and_says_so_in_order(house, pki):
+    await house.serve(ssl=pki.server_context())
     address = f"wss://127.0.0.1:{house.port}/"
-    session = await house.open(address, tls=Tls(ca_file=authority))
+    session = await house.open(address, tls=Tls(ca_file=pki.cert))
     order = [Stage.CONNECT, Stage.TLS, Stage.HANDSHAKE, Stage.LOGIN]
     assert house.witness.stages[2:] == order
     await session.close(graceful=False)
     failure = await house.refusal(address)
     assert (failure.kind, failure.stage) == (FailureClass.CONFIGURATION, Stage.TLS)
-    failure = await house.refusal(address, tls=Tls(ca_file=authority, server_name="other.example"))
+    failure = await house.refusal(address, tls=Tls(ca_file=pki.cert, server_name="other.example"))
     assert failure.kind is FailureClass.CONFIGURATION
 
 
@@ -187,12 +168,9 @@ async def test_a_peer_that_speaks_no_websocket_is_a_failure(house):
 
 
 @pytest.mark.parametrize("turns", range(0, 60, 4))
-async def test_an_open_that_is_cancelled_after_any_turn_of_the_loop_leaves_nothing_behind(
-    house, certificate, turns
-):
-    context, authority = certificate
-    await house.serve(ssl=context)
-    opening = asyncio.create_task(house.open(f"wss://127.0.0.1:{house.port}/", tls=Tls(ca_file=authority)))
+async def test_an_open_that_is_cancelled_after_any_turn_of_the_loop_leaves_nothing_behind(house, pki, turns):
+    await house.serve(ssl=pki.server_context())
+    opening = asyncio.create_task(house.open(f"wss://127.0.0.1:{house.port}/", tls=Tls(ca_file=pki.cert)))
     for _ in range(turns):
         await asyncio.sleep(0)
     opening.cancel()
@@ -202,10 +180,10 @@ async def test_an_open_that_is_cancelled_after_any_turn_of_the_loop_leaves_nothi
 
 
 @pytest.fixture
-async def secure(certificate):
+async def secure(pki):
     registrar = Registrar()
-    port = await registrar.listen_tcp(ssl=certificate[0])
-    yield registrar, port, certificate[1]
+    port = await registrar.listen_tcp(ssl=pki.server_context())
+    yield registrar, port, pki.cert
     await registrar.close()
     await nothing_left()
 
@@ -230,7 +208,8 @@ async def test_a_registration_goes_over_tls(secure):
 
 async def test_a_certificate_that_nobody_vouches_for_is_a_matter_of_configuration(secure):
     registrar, port, authority = secure
-    for tls in (Tls(), Tls(ca_file=authority, server_name="other.example")):
+    other, none = (Tls(ca_file=authority, server_name=name) for name in ("other.example", ".pbx.example"))
+    for tls in (Tls(), other, none):
         with pytest.raises(DriverError) as caught:
             await open_tls(port, tls, Witness())
         failure = caught.value.failure

@@ -56,6 +56,8 @@ async def test_the_server_name_is_what_the_certificate_is_checked_against(pki):
             pass
         failure = await failure_of_open(url, tls=Tls(ca_file=pki.cert, server_name="other.example"))
         assert failure.kind is FailureClass.CONFIGURATION
+        failure = await failure_of_open(url, tls=Tls(ca_file=pki.cert, server_name=".pbx.example"))
+        assert (failure.kind, failure.stage) == (FailureClass.CONFIGURATION, Stage.TLS)
     assert names == ["pbx.example", "other.example"]
 
 
