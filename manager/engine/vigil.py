@@ -176,7 +176,8 @@ class Vigil:
     async def _prove(self) -> None:
         await asyncio.sleep(self._policy.stable_after)
         await self._well.wait()
-        self._observer.proved()
+        if self._watching:
+            self._observer.proved()
 
     async def _heartbeat(self) -> float | Failure:
         suspect = self.failures > 0

@@ -72,9 +72,21 @@ async def test_a_stop_that_is_given_up_closes_at_once_and_leaves_nothing_by_itse
         for name in ("one", "two", "three"):
             house.add(name)
         await until(lambda: house.status("three").phase is Phase.UP)
+        session = house.server.sessions[0]
+        polite = session.close
+
+        async def close(*, graceful: bool) -> None:
+            try:
+                await polite(graceful=graceful)
+            finally:
+                await asyncio.sleep(0.1)
+
+        session.close = close
         stopping = asyncio.create_task(house.manager.stop())
         await asyncio.sleep(1)
+        began = house.clock.monotonic()
         await give_up(stopping)
+        assert house.clock.monotonic() - began == pytest.approx(0.1)
         assert asyncio.all_tasks() == own
         assert not house.server.open_sessions
         assert set(house.manager.states.values()) == {Phase.STOPPED}

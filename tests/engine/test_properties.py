@@ -309,6 +309,9 @@ class World:
             self.hold(0 < status.wait <= POLICY.login_window, "the wait of a blocked one")
         if status.stable or status.phase in (P, B, S, R):
             self.hold(status.attempt == 0, f"{status.phase} has attempt {status.attempt}")
+        if not status.phase.connected:
+            session = (status.failures, status.latency, status.stable, status.up_since, status.facts)
+            self.hold(session == (0, None, False, None, {}), f"{status.phase} shows a session")
         lost = health.costs(status, POLICY)
         self.hold((status.costs, status.score) == (lost, health.score(lost)), "the score is not its own")
 

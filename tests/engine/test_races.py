@@ -175,26 +175,28 @@ async def budget_used_up(house: House) -> None:
     assert house.manager.snapshot().budgets[0].used == 4
 
 
+async def closing_to_override(house: House) -> asyncio.Task:
+    house.add("good", secret=True)
+    await house.until(Phase.UP, "good")
+    await budget_used_up(house)
+    house.server.close_takes = 1.0
+    forcing = asyncio.create_task(house.manager.force_reconnection("good", override=True))
+    await asyncio.sleep(0.5)
+    assert house.status("good").phase is Phase.CONNECTING
+    return forcing
+
+
 async def test_an_override_is_not_lost_to_a_second_wish_without_one():
     async with House() as house:
-        await budget_used_up(house)
+        forcing = await closing_to_override(house)
         house.server.open = None
-        first = asyncio.create_task(house.manager.force_reconnection("c0", override=True))
-        await asyncio.sleep(0)
-        supervisor = house.manager._supervisors["c0"]
-        second = asyncio.create_task(supervisor.reopen(override=False))
-        (result,) = await first
-        await second
-        assert result.ok
+        outcomes = await asyncio.gather(forcing, house.manager.force_reconnection("good"))
+        assert [result.ok for (result,) in outcomes] == [True, True]
 
 
 async def test_an_override_ends_with_a_pause():
     async with House() as house:
-        house.add("good", secret=True)
-        await house.until(Phase.UP, "good")
-        await budget_used_up(house)
-        forcing = asyncio.create_task(house.manager.force_reconnection("good", override=True))
-        await asyncio.sleep(0)
+        forcing = await closing_to_override(house)
         await house.manager.pause("good")
         await forcing
         opens = len(house.server.opens)
@@ -258,6 +260,31 @@ async def test_a_refresh_ends_with_the_session_and_its_late_answers_are_not_the_
         await asyncio.sleep(15)
         assert not house.of(ProbeFailed)
         assert house.status().phase is Phase.UP
+
+
+@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize("answer", [None, REFUSED], ids=["well", "fails"])
+@pytest.mark.parametrize("probe", ["heartbeat", "check"])
+async def test_an_answer_in_the_very_turns_of_a_pause_is_about_nobody(probe, answer, turns):
+    async with House() as house:
+        house.add()
+        await house.until(Phase.UP)
+        gate: asyncio.Future = asyncio.get_running_loop().create_future()
+
+        async def ask():
+            await house.server.answer(await gate)
+            return 0.01 if probe == "heartbeat" else "all well"
+
+        setattr(house.server.sessions[0], probe, ask)
+        await asyncio.sleep(30.5)
+        gate.set_result(answer)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await house.manager.pause("one")
+        assert house.events[-1].status == house.status()
+        assert isinstance(house.events[-1], StateChanged)
+        assert (house.status().phase, house.status().stable) == (Phase.PAUSED, False)
+        assert (house.status().failures, house.status().latency) == (0, None)
 
 
 async def test_heartbeats_and_checks_that_fail_in_turn_never_give_a_session_up():
