@@ -1,0 +1,1 @@
+"""Listeners of events: what the manager does, told to programs and people."""

@@ -146,7 +146,11 @@ class OneLifeProtocol(AMIProtocol):  # type: ignore[misc] # panoramisk has no ty
         self.writable.set()
 
     def register(self, action: PendingAction) -> None:
-        """Expect an answer to an action that is about to be sent."""
+        """Expect an answer to an action that is about to be sent.
+
+        Raises:
+            ValueError: its id is that of another one under way.
+        """
         if action.id in self.responses:
             raise ValueError("an action with this ActionID is under way")
         self.responses[action.id] = action

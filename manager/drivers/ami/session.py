@@ -68,7 +68,11 @@ class AmiSession:
             raise DriverError(await self.ended())
 
     async def heartbeat(self) -> float:
-        """Ping, and return the round trip in seconds."""
+        """Ping, and return the round trip in seconds.
+
+        Raises:
+            DriverError: the session is over, or Asterisk refuses the Ping.
+        """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         reply = await self._ask("Ping")
@@ -77,7 +81,11 @@ class AmiSession:
         return loop.time() - begun
 
     async def check(self) -> str:
-        """Ask for CoreStatus, and once for CoreSettings; a user who may not see them is no failure."""
+        """Ask for CoreStatus, and once for CoreSettings; a user who may not see them is no failure.
+
+        Raises:
+            DriverError: the session is over, or Asterisk refuses CoreStatus for another reason.
+        """
         before = self.facts
         if not self._settings_asked:
             await self._read_settings()
