@@ -223,3 +223,19 @@ async def failure_of_open(server: Server, listener: Recorder | None = None, **op
         return error.failure
     await session.close(graceful=False)
     raise AssertionError("the session opened")
+
+
+async def cancel_at_every_await(chosen: AmiSettings) -> None:
+    """Cancel an opening at the first step of the loop, at the second, and so on until one is through."""
+    for steps in range(3000):
+        opening = asyncio.create_task(create(chosen, {}).open(chosen.endpoints[0], Recorder()))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if opening.done():
+            await (await opening).close(graceful=False)
+            return
+        opening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await opening
+            raise AssertionError("the opening took no notice")
+    raise AssertionError("the opening never came to an end")

@@ -16,6 +16,7 @@ from tests.unit.ami.peer import (
     CANARY,
     Peer,
     Recorder,
+    cancel_at_every_await,
     failure_of_open,
     hold,
     open_session,
@@ -357,21 +358,8 @@ def _announcing(rest, hanging: asyncio.Event):
 
 
 async def test_an_opening_can_be_cancelled_at_every_await():
-    """Cancel at the first step of the loop, at the second, and so on until the opening is through."""
     async with serving(usable) as server:
-        chosen = settings(server)
-        for steps in range(1000):
-            opening = asyncio.create_task(create(chosen, {}).open(chosen.endpoints[0], Recorder()))
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            if opening.done():
-                await (await opening).close(graceful=False)
-                break
-            opening.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await opening
-        else:
-            pytest.fail("the opening never came to an end")
+        await cancel_at_every_await(settings(server))
     gc.collect()
 
 

@@ -7,7 +7,16 @@ import pytest
 from manager.drivers.ami import create
 from manager.model import FailureClass, Stage
 from manager.settings import Tls
-from tests.unit.ami.peer import Peer, Recorder, failure_of_open, hold, open_session, serving, settings
+from tests.unit.ami.peer import (
+    Peer,
+    Recorder,
+    cancel_at_every_await,
+    failure_of_open,
+    hold,
+    open_session,
+    serving,
+    settings,
+)
 
 
 async def usable(peer: Peer) -> None:
@@ -84,15 +93,4 @@ async def test_a_tls_handshake_that_hangs_can_be_given_up():
 async def test_an_opening_over_tls_can_be_cancelled_at_every_await(pki):
     async with serving(usable, ssl=pki.server_context()) as server:
         chosen = settings(server, scheme="amis", tls=Tls(ca_file=pki.cert))
-        for steps in range(0, 3000, 3):
-            opening = asyncio.create_task(create(chosen, {}).open(chosen.endpoints[0], Recorder()))
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            if opening.done():
-                await (await opening).close(graceful=False)
-                break
-            opening.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await opening
-        else:
-            pytest.fail("the opening never came to an end")
+        await cancel_at_every_await(chosen)

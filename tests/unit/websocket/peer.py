@@ -128,6 +128,35 @@ def frame(payload: bytes, opcode: int = TEXT, *, fin: bool = True) -> bytes:
 Script = Callable[[Peer], Awaitable[None]]
 
 
+async def accept(peer: Peer) -> None:
+    """Open, and stay until the client leaves."""
+    await peer.accept()
+    await peer.gone()
+
+
+def answering(*lines: str, body: bytes = b"") -> Script:
+    """Answer the request with these lines instead of opening."""
+
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        peer.answer(*lines, f"Content-Length: {len(body)}", body=body)
+        await peer.gone()
+
+    return script
+
+
+def sending(*frames: bytes) -> Script:
+    """Open, send these bytes, and stay until the client leaves."""
+
+    async def script(peer: Peer) -> None:
+        await peer.accept()
+        for part in frames:
+            peer.writer.write(part)
+        await peer.gone()
+
+    return script
+
+
 class Server:
     """What `serving` gives: where it listens, who came, and what went wrong in the script."""
 
@@ -210,3 +239,7 @@ async def failure_of_open(url: str, **more: Any) -> Failure:
         return error.failure
     await session.close(graceful=False)
     raise AssertionError("the session opened")
+
+
+async def end_of(session: WebSocketSession) -> Failure:
+    return await asyncio.wait_for(session.ended(), PATIENCE)

@@ -9,15 +9,10 @@ from tests.unit.websocket.peer import (
     PATIENCE,
     Peer,
     Recorder,
+    accept,
     open_session,
     serving,
 )
-
-
-async def accept(peer: Peer) -> None:
-    await peer.accept()
-    await peer.gone()
-
 
 # --- hanging and cancelling ---------------------------------------------------------------------------------
 

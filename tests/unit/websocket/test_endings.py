@@ -6,7 +6,6 @@ import struct
 
 import pytest
 
-from manager.drivers.websocket import WebSocketSession
 from manager.errors import NotConnectedError
 from manager.model import FailureClass, Stage
 from tests.unit.websocket.peer import (
@@ -19,27 +18,12 @@ from tests.unit.websocket.peer import (
     Peer,
     Recorder,
     canary,
+    end_of,
     frame,
     opened,
+    sending,
     serving,
 )
-
-
-async def end_of(session: WebSocketSession):
-    return await asyncio.wait_for(session.ended(), PATIENCE)
-
-
-def sending(*frames: bytes):
-    """Accept, send these bytes, and stay until the client leaves."""
-
-    async def script(peer: Peer) -> None:
-        await peer.accept()
-        for part in frames:
-            peer.writer.write(part)
-        await peer.gone()
-
-    return script
-
 
 # --- the end ------------------------------------------------------------------------------------------------
 

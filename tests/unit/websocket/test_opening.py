@@ -12,6 +12,7 @@ from tests.unit.websocket.peer import (
     TEXT,
     Peer,
     Recorder,
+    accept,
     canary,
     failure_of_open,
     open_session,
@@ -19,12 +20,6 @@ from tests.unit.websocket.peer import (
     serving,
     settings,
 )
-
-
-async def accept(peer: Peer) -> None:
-    await peer.accept()
-    await peer.gone()
-
 
 # --- what is sent -------------------------------------------------------------------------------------------
 

@@ -10,26 +10,13 @@ from manager.model import FailureClass, Stage
 from tests.unit.websocket.peer import (
     CANARY,
     Peer,
+    accept,
+    answering,
     canary,
     failure_of_open,
     opened,
     serving,
 )
-
-
-async def accept(peer: Peer) -> None:
-    await peer.accept()
-    await peer.gone()
-
-
-def answering(*lines: str, body: bytes = b""):
-    async def script(peer: Peer) -> None:
-        await peer.read_request()
-        peer.answer(*lines, f"Content-Length: {len(body)}", body=body)
-        await peer.gone()
-
-    return script
-
 
 # --- refusals -----------------------------------------------------------------------------------------------
 

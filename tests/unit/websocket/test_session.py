@@ -8,7 +8,6 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from manager.drivers.base import DriverError
-from manager.drivers.websocket import WebSocketSession
 from manager.model import Stage
 from tests.unit.websocket.peer import (
     BINARY,
@@ -20,8 +19,10 @@ from tests.unit.websocket.peer import (
     TEXT,
     Peer,
     Recorder,
+    end_of,
     frame,
     opened,
+    sending,
     serving,
 )
 
@@ -35,22 +36,6 @@ async def library_server(handler):
 async def echo(connection: ServerConnection) -> None:
     async for message in connection:
         await connection.send(message)
-
-
-async def end_of(session: WebSocketSession):
-    return await asyncio.wait_for(session.ended(), PATIENCE)
-
-
-def sending(*frames: bytes):
-    """Accept, send these bytes, and stay until the client leaves."""
-
-    async def script(peer: Peer) -> None:
-        await peer.accept()
-        for part in frames:
-            peer.writer.write(part)
-        await peer.gone()
-
-    return script
 
 
 # --- messages -----------------------------------------------------------------------------------------------

@@ -13,27 +13,14 @@ from tests.unit.websocket.peer import (
     PATIENCE,
     Peer,
     Recorder,
+    accept,
+    answering,
     canary,
     failure_of_open,
     open_session,
     opened,
     serving,
 )
-
-
-async def accept(peer: Peer) -> None:
-    await peer.accept()
-    await peer.gone()
-
-
-def answering(*lines: str, body: bytes = b""):
-    async def script(peer: Peer) -> None:
-        await peer.read_request()
-        peer.answer(*lines, f"Content-Length: {len(body)}", body=body)
-        await peer.gone()
-
-    return script
-
 
 # --- TLS ----------------------------------------------------------------------------------------------------
 
