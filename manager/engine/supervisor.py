@@ -293,7 +293,6 @@ class Supervisor:
 
     async def _open_in_time(self, endpoint: Endpoint, slot: Slot | None) -> Session:
         listener = GenerationListener(self)
-        self._credentials.try_now()
         try:
             async with Deadline(self._policy.connect_timeout):
                 session = await self._driver.open(endpoint, listener)

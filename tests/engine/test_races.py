@@ -439,3 +439,17 @@ async def test_a_secret_that_changes_every_minute_is_remembered_once(tmp_path):
             await house.manager.force_reconnection("one")
         credentials = house.manager._supervisors["one"]._credentials
         assert len(credentials._accepted) == 1
+
+
+async def test_a_changed_secret_that_finds_the_budget_used_up_waits_for_a_slot(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("wrong")
+    async with House() as house:
+        await budget_used_up(house)
+        house.add_with_secret_file(secret)
+        await house.until(Phase.BLOCKED)
+        secret.write_text("right, at last")
+        await asyncio.sleep(300)
+        assert len(house.of(LoginWithheld, "one")) == 2
+        house.server.open = None
+        await house.until(Phase.UP, within=400)
