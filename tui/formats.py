@@ -8,7 +8,6 @@ from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
 
-from tui.sanitise import clean
 
 Align = Literal["left", "right"]
 
@@ -76,10 +75,9 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 
 def fit(text: str, width: int, align: Align = "left") -> str:
-    """Return `text`, made harmless, in exactly `width` cells; what is cut ends in an ellipsis."""
+    """Return printable `text` in exactly `width` cells; what is cut ends in an ellipsis."""
     if width <= 0:
         return ""
-    text = clean(text)
     cells = cell_len(text)
     if cells > width:
         return set_cell_size(text, width - 1) + "…"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from manager.model import Band, Phase, Status
 
 TONES = {
@@ -47,6 +49,16 @@ def band_of(health: int | None) -> Band:
     if health is None:
         return Band.UNKNOWN
     return Band.GREEN if health >= 80 else Band.ORANGE if health >= 50 else Band.RED
+
+
+def judgement(health: int | None, statuses: Iterable[Status]) -> tuple[str, str]:
+    """Return the word for an aggregate health and its tone; a start that goes well is no alarm yet."""
+    missing = [status for status in statuses if status.phase.counts and not status.phase.connected]
+    if missing and all(status.phase is Phase.CONNECTING and status.failure is None for status in missing):
+        return "opening", "muted"
+    band = band_of(health)
+    word = {Band.GREEN: "fair", Band.ORANGE: "degraded", Band.RED: "critical", Band.UNKNOWN: "unknown"}[band]
+    return "healthy" if health == 100 else word, BAND_TONES[band]
 
 
 def slow(status: Status) -> bool:

@@ -112,6 +112,16 @@ async def test_with_nothing_configured_the_health_is_unknown_and_a_sentence_says
         assert "reconnect" not in keys(app)
 
 
+async def test_a_start_that_goes_well_is_opening_and_no_alarm():
+    first = {"phase": Phase.CONNECTING, "failure": None, "attempt": 0, "down_since": None}
+    app, client = app_of(connection("a", **first), connection("b", **first))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_seen(pilot, "opening  ▸ 2 connecting  of 2")
+        await text_seen(pilot, "opening 2 connections for the first time")
+        client.change("a", phase=Phase.WAITING, attempt=1, **waiting(1, 60))
+        await text_seen(pilot, "critical")
+
+
 async def test_sections_without_connections_do_not_show():
     app, _ = app_of(connection("a", "ami"), connection("b", "carrier-pigeon", facts={"speed_kmh": 80}))
     async with app.run_test(size=(120, 40)) as pilot:

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from tui import formats
 from tui.row import Countdown
+from tui.sanitise import clean
 from tui.widgets.connections import bar
 
 
@@ -90,7 +91,7 @@ def test_counts_have_their_thousands_apart_and_words_agree():
 
 @given(st.text(max_size=60), st.integers(min_value=0, max_value=30), st.sampled_from(["left", "right"]))
 def test_what_is_made_to_fit_has_exactly_its_width(text, width, align):
-    assert cell_len(formats.fit(text, width, align)) == width
+    assert cell_len(formats.fit(clean(text), width, align)) == width
 
 
 def test_what_is_cut_ends_in_an_ellipsis():

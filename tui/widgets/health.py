@@ -5,7 +5,6 @@ from __future__ import annotations
 from textual.strip import Strip
 from textual.widget import Widget
 
-from manager.model import Band
 from tui import formats, phases
 from tui.board import Board
 from tui.columns import NARROW, WIDE
@@ -20,23 +19,26 @@ class HealthGauge(Widget):
         super().__init__(id="gauge")
         self._ink = ink
         self._board = board
-        self._drawn: int | None = None
+        self._drawn: object = None
 
     def update(self) -> None:
-        """Repaint if the number is another."""
-        if self._drawn != self._board.health:
+        """Repaint if the number or its tone is another."""
+        if self._drawn != self._shown():
             self.refresh()
+
+    def _shown(self) -> tuple[str, str]:
+        health = self._board.health
+        _, tone = phases.judgement(health, self._board.statuses.values())
+        return "" if not self._board.loaded else "?" if health is None else str(health), tone
 
     def render_line(self, y: int) -> Strip:
         """Draw a third of the digits."""
-        health = self._drawn = self._board.health
+        digits, tone = self._drawn = self._shown()
         line = Line(self._ink, self.size.width)
-        if y > 2 or not self._board.loaded:
+        if y > 2:
             return line.strip()
-        tone = phases.BAND_TONES[phases.band_of(health)]
-        digits = "?" if health is None else str(health)
         line.to(1).add("".join(self._ink.glyphs.digits[digit][y] for digit in digits), tone)
-        if y == 2 and health is not None:
+        if y == 2 and digits.isdigit():
             line.add("%", tone)
         return line.strip()
 
@@ -66,11 +68,10 @@ class Counts(OneLine):
         statuses = tuple(board.statuses.values())
         large = self.app.size.width >= WIDE
         line = Line(self._ink, width)
-        band = phases.band_of(board.health)
-        tone = phases.BAND_TONES[band]
+        word, tone = phases.judgement(board.health, statuses)
         number = f"{board.health} %" if board.health is not None else "unknown"
         if large:
-            line.add(_word(board.health, band), tone, bold=True).add(" ")
+            line.add(word, tone, bold=True).add(" ")
         else:
             line.to(1 if width >= NARROW else 0).add(number, tone, bold=True).add(" ")
         for phase, counted in phases.counts(statuses):
@@ -81,11 +82,3 @@ class Counts(OneLine):
         if title:
             line.add(f" · {title}" if statuses else f" {title}", "muted")
         return line
-
-
-def _word(health: int | None, band: Band) -> str:
-    if band is Band.UNKNOWN:
-        return "unknown"
-    if health == 100:
-        return "healthy"
-    return {Band.GREEN: "fair", Band.ORANGE: "degraded", Band.RED: "critical"}[band]
