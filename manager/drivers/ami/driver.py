@@ -29,7 +29,7 @@ class AmiDriver:
             DriverError: it could not be opened.
         """
         secret = await self._read_secret(listener)
-        session = AmiSession(listener)
+        session = AmiSession(listener, secret)
         try:
             await self._connect(session, endpoint, listener)
             await log_in(session, self._settings.username, secret, listener)

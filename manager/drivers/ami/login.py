@@ -12,7 +12,6 @@ from manager.drivers.base import DriverError, SessionListener
 from manager.errors import NotConnectedError
 from manager.model import Failure, FailureClass, Stage
 from manager.secret import Secret
-from manager.text import quoted
 
 _BANNER = "Asterisk Call Manager"
 
@@ -41,7 +40,7 @@ async def log_in(session: AmiSession, username: str, secret: Secret, listener: S
     except NotConnectedError:
         raise DriverError(await _cut_short(session, stage)) from None
     if not reply.ok:
-        raise DriverError(_refusal(reply, secret))
+        raise DriverError(_refusal(session, reply))
 
 
 def check_credentials(username: str, secret: Secret) -> None:
@@ -84,11 +83,11 @@ def _key(challenge: str, secret: Secret) -> Secret:
     return Secret(hashlib.md5(f"{challenge}{secret.reveal()}".encode(), usedforsecurity=False).hexdigest())
 
 
-def _refusal(reply: AmiReply, secret: Secret) -> Failure:
+def _refusal(session: AmiSession, reply: AmiReply) -> Failure:
     if reply.text.lower() == "authentication failed":
         reason = "wrong AMI secret or ACL"
         hint = "AMI does not tell the two apart: check the secret, and permit and deny in manager.conf"
     else:
-        reason = f"login refused: {quoted(reply.text, secrets=[secret])}"
+        reason = f"login refused: {session.quoted(reply.text)}"
         hint = "check the user in manager.conf"
     return Failure(kind=FailureClass.CREDENTIALS, stage=Stage.LOGIN, reason=reason, hint=hint)

@@ -16,6 +16,7 @@ from manager.drivers.base import DriverError, SessionListener
 from manager.drivers.failures import failure_of
 from manager.errors import NotConnectedError
 from manager.model import FactValue, Failure, FailureClass, Stage
+from manager.secret import Secret
 from manager.text import quoted
 
 BOOT_TIMEOUT = 2.0
@@ -38,9 +39,10 @@ class AmiSession:
     - `reloads`: modules reloaded since the login
     """
 
-    def __init__(self, listener: SessionListener) -> None:
+    def __init__(self, listener: SessionListener, secret: Secret) -> None:
         self.connection = Connection(self._received)
         self._listener = listener
+        self._secret = secret
         self._facts: dict[str, FactValue] = {}
         self._settings_asked = False
         self._booted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -77,7 +79,7 @@ class AmiSession:
         begun = loop.time()
         reply = await self._ask("Ping")
         if not reply.ok:
-            raise DriverError(_refused("Ping", reply, Stage.HEARTBEAT))
+            raise DriverError(self._refused("Ping", reply, Stage.HEARTBEAT))
         return loop.time() - begun
 
     async def check(self) -> str:
@@ -169,7 +171,7 @@ class AmiSession:
         if reply.text.lower() == PERMISSION_DENIED:
             return f"not available: {PERMISSION_DENIED}"
         if not reply.ok:
-            raise DriverError(_refused("CoreStatus", reply, Stage.CHECK))
+            raise DriverError(self._refused("CoreStatus", reply, Stage.CHECK))
         self._learn(
             started=_instant(reply, "CoreStartup"),
             reloaded=_instant(reply, "CoreReload"),
@@ -181,11 +183,15 @@ class AmiSession:
     def _learn(self, **facts: str | int | None) -> None:
         for name, value in facts.items():
             if value not in ("", None):
-                self._facts[name] = quoted(value) if isinstance(value, str) else value
+                self._facts[name] = self.quoted(value) if isinstance(value, str) else value
 
+    def quoted(self, text: str) -> str:
+        """Return what the server said as it may be shown, with the secret of this login masked."""
+        return quoted(text, secrets=[self._secret])
 
-def _refused(action: str, reply: AmiReply, stage: Stage) -> Failure:
-    return Failure(kind=FailureClass.TRANSIENT, stage=stage, reason=f"{action} refused: {quoted(reply.text)}")
+    def _refused(self, action: str, reply: AmiReply, stage: Stage) -> Failure:
+        reason = f"{action} refused: {self.quoted(reply.text)}"
+        return Failure(kind=FailureClass.TRANSIENT, stage=stage, reason=reason)
 
 
 def _lost(reason: str, hint: str = "") -> Failure:

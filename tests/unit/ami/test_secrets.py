@@ -14,7 +14,7 @@ from manager.drivers.ami.connection import PendingAction
 from manager.drivers.ami.message import AmiMessage
 from manager.drivers.base import DriverError
 from manager.secret import Secret
-from tests.unit.ami.peer import BANNER, CANARY, Peer, Recorder, hold, serving, settings
+from tests.unit.ami.peer import BANNER, CANARY, Peer, Recorder, hold, opened, serving, settings
 
 
 async def accepted(peer: Peer) -> None:
@@ -95,6 +95,23 @@ async def test_the_secret_is_in_no_log_exception_or_repr(script, caplog: pytest.
         seen += [repr(driver), repr(vars(driver)), repr(chosen), repr(listener.events)]
     assert "Executing" in caplog.text
     assert CANARY not in "\n".join([*seen, caplog.text])
+
+
+async def test_a_server_that_repeats_the_secret_after_the_login_has_it_masked():
+    async def script(peer: Peer) -> None:
+        await peer.challenge()
+        await peer.answer("Login")
+        await peer.message("Event: FullyBooted")
+        await peer.answer("CoreSettings", "Success", f"SystemName: pbx of {CANARY}")
+        await peer.answer("CoreStatus", "Error", f"Message: no {CANARY} here")
+        await peer.answer("Ping", "Error", f"Message: no {CANARY} here")
+        await hold(peer)
+
+    async with opened(script) as (session, _):
+        assert session.facts["system"] == "pbx of ***"
+        with pytest.raises(DriverError) as caught:
+            await session.heartbeat()
+    assert caught.value.failure.reason == "Ping refused: no *** here"
 
 
 async def test_an_action_with_a_secret_is_told_by_its_name_alone():
