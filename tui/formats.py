@@ -8,7 +8,6 @@ from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
 
-
 Align = Literal["left", "right"]
 
 
