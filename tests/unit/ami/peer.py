@@ -239,3 +239,22 @@ async def cancel_at_every_await(chosen: AmiSettings) -> None:
             await opening
             raise AssertionError("the opening took no notice")
     raise AssertionError("the opening never came to an end")
+
+
+def after_login(script: Script) -> Script:
+    """Go on with `script` once the session is usable."""
+
+    async def whole(peer: Peer) -> None:
+        await peer.log_in()
+        await script(peer)
+
+    return whole
+
+
+async def failure_of_heartbeat(session: AmiSession) -> Failure:
+    try:
+        async with asyncio.timeout(10):
+            await session.heartbeat()
+    except DriverError as error:
+        return error.failure
+    raise AssertionError("the heartbeat was answered")
