@@ -6,10 +6,13 @@ import asyncio
 
 import pytest
 
+from manager.engine.budget import LoginBudget
 from manager.events import BudgetChanged, LoginWithheld, StateChanged
-from manager.model import Phase
+from manager.model import FailureClass, Phase
+from manager.settings import Policy
 from manager.store import Store
-from tests.engine.fakes import WRONG_SECRET, FakeServer, House, until
+from tests.engine.fakes import WRONG_SECRET, FakeServer, House, failure, until
+from tests.engine.virtual import VirtualClock
 
 
 async def test_wrong_credentials_are_tried_once_more_and_then_blocked():
@@ -256,3 +259,34 @@ async def test_every_change_of_phase_in_a_refusal_is_an_event():
             Phase.CONNECTING,
             Phase.BLOCKED,
         ]
+
+
+async def test_who_gives_up_in_the_turn_of_its_turn_passes_it_on():
+    budget, policy, order = LoginBudget(VirtualClock(), {}, lambda _: None), Policy(login_budget=1), []
+
+    async def login(name: str) -> None:
+        async with budget.slot("pbx1", policy):
+            order.append(name)
+
+    async with budget.slot("pbx1", policy):
+        first, second = asyncio.create_task(login("first")), asyncio.create_task(login("second"))
+        await asyncio.sleep(1)
+    first.cancel()
+    await asyncio.wait([first, second], timeout=1)
+    assert order == ["second"]
+
+
+async def test_credentials_that_were_refused_last_time_reserve_again_however_long_ago_that_was():
+    async with House() as house:
+        for number in range(6):
+            house.add(f"c{number}", secret=True, blocked_retry=2000.0)
+        await house.until(Phase.UP, "c5")
+        house.server.open = failure(FailureClass.PERMANENT)
+        house.server.drop_all(WRONG_SECRET)
+        await house.until(Phase.BLOCKED, "c5")
+        house.server.open = FakeServer.HANG
+        opens = len(house.server.opens)
+        await until(lambda: len(house.server.opens) > opens)
+        await asyncio.sleep(1)
+        assert not house.manager.snapshot().budgets
+        assert len(house.server.opens) == opens + 4

@@ -239,7 +239,7 @@ async def test_a_refused_force_names_the_host_and_not_the_group():
             house.add(f"c{number}", secret=True, group="office")
         await asyncio.sleep(10)
         (result,) = await house.manager.force_reconnection("c0")
-        assert result.text.startswith("pbx1 refused too many logins")
+        assert result.text.startswith("not tried: pbx1 refused too many logins")
 
 
 # --- the watch ------------------------------------------------------------------------------------------
