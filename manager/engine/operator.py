@@ -21,7 +21,7 @@ async def reconnect(supervisor: Supervisor, clock: Clock, *, override: bool) -> 
         return Result(
             connection=name,
             ok=False,
-            text=f"not tried: {supervisor.host} refused too many logins lately; override to log in all the same",
+            text=f"not tried: {supervisor.host} refused too many logins lately; override to try all the same",
             next_login=clock.wall() + withheld,
             status=before,
         )
