@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import pytest
 
-from tests.real import asterisk as asterisk_module
-from tests.real import kamailio as kamailio_module
+from tests.real.asterisk import SYSTEM as ASTERISK
 from tests.real.asterisk import Asterisk
 from tests.real.authority import Authority
-from tests.real.debian import NotHereError, System
+from tests.real.debian import NotHereError, prepare_machine
+from tests.real.kamailio import SYSTEM as KAMAILIO
 from tests.real.kamailio import Kamailio
 from tests.real.server import Server
 
@@ -22,6 +22,9 @@ AnyServer = TypeVar("AnyServer", bound=Server)
 _HERE = Path(__file__).parent
 _LONGEST = 300
 """Seconds that a test may take: the first one builds the systems, and some wait out a real outage."""
+
+_versions: set[str] = set()
+"""What was run."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,31 +35,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for module, server in ((asterisk_module, Asterisk), (kamailio_module, Kamailio)):
-        if module.SYSTEM.is_built():
-            terminalreporter.write_line(f"against {server.version()} from Debian {module.SYSTEM.suite}")
+    for version in sorted(_versions):
+        terminalreporter.write_line(f"against {version}")
 
 
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+def machine() -> None:
+    """This machine, with what it takes to run the servers; skips, or fails where CI has to run them."""
+    try:
+        prepare_machine()
+    except NotHereError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{error} (CI has to run these)")
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def authority(machine: None, tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+def stranger(machine: None, tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """An authority that signed nothing of ours."""
     return Authority(tmp_path_factory.mktemp("stranger"))
 
 
 @pytest.fixture
 def asterisk(authority: Authority) -> Iterator[Asterisk]:
-    _build(asterisk_module.SYSTEM)
+    ASTERISK.build()
     yield from _running(Asterisk(authority))
 
 
 @pytest.fixture
 def kamailio(authority: Authority) -> Iterator[Kamailio]:
-    _build(kamailio_module.SYSTEM)
+    KAMAILIO.build()
     yield from _running(Kamailio(authority))
 
 
@@ -68,17 +81,9 @@ def registrar(request: pytest.FixtureRequest) -> Asterisk | Kamailio:
 
 
 def _running(server: AnyServer) -> Iterator[AnyServer]:
+    _versions.add(f"{server.version()} from Debian {server.system.suite}")
     try:
         server.start()
         yield server
     finally:
         server.remove()
-
-
-def _build(system: System) -> None:
-    try:
-        system.build()
-    except NotHereError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{error} (CI has to run these)")
-        pytest.skip(str(error))

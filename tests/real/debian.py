@@ -39,10 +39,8 @@ class System:
 
     def build(self) -> Path:
         """Return the folder of the system, made first where it is not there yet."""
-        require_debian()
         with _lock(self.root.with_suffix(".lock")):
-            if not self.is_built():
-                _install_commands()
+            if not self._is_built():
                 self._make()
         return self.root
 
@@ -50,7 +48,7 @@ class System:
         """Run a command in the system and return what it prints."""
         return _run("chroot", str(self.root), *command)
 
-    def is_built(self) -> bool:
+    def _is_built(self) -> bool:
         """Whether the whole of it is there."""
         stamp = self.root / _STAMP
         return stamp.is_file() and stamp.read_text() == self._recipe
@@ -86,16 +84,17 @@ class System:
         site.rename(self.root)
 
 
-def require_debian() -> None:
-    """Raise `NotHereError` where no such system can be made."""
+def prepare_machine() -> None:
+    """Install the commands that are missing.
+
+    Raises:
+        NotHereError: this is not root, or not Debian.
+    """
     if os.geteuid() != 0:
         raise NotHereError("only root can run servers from a folder of their own: sudo make real")
     if not Path("/etc/debian_version").exists():
         raise NotHereError("the real servers come from Debian's packages, and this is not Debian")
-
-
-def _install_commands() -> None:
-    missing = sorted({package for command, package in _COMMANDS.items() if shutil.which(command) is None})
+    missing = sorted(package for command, package in _COMMANDS.items() if shutil.which(command) is None)
     if missing:
         _run("apt-get", "update", "-qq")
         _run("apt-get", "install", "--yes", "-qq", "--no-install-recommends", *missing)

@@ -34,6 +34,11 @@ class Server(ABC):
         shutil.copy(authority.server.certificate, self.folder / "server.pem")
         shutil.copy(authority.server.key, self.folder / "server.key")
 
+    @staticmethod
+    @abstractmethod
+    def version() -> str:
+        """Return what the program calls itself, with its version."""
+
     @property
     @abstractmethod
     def command(self) -> list[str]:
