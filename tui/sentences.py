@@ -39,13 +39,6 @@ class LogLine:
         return words in f"{self.subject} {self.word} {self.text}".lower()
 
 
-_ANSWERS = {
-    "heartbeat": "no answer to a heartbeat",
-    "check": "health check failed",
-    "refresh": "refresh failed",
-}
-
-
 @singledispatch
 def log_line(event: Event) -> LogLine | None:  # noqa: ARG001 - the events that are not told of come here
     """Return the line of an event, None for one that is too common to tell (an answered heartbeat)."""
@@ -63,8 +56,8 @@ def _state(event: StateChanged) -> LogLine:
 @log_line.register
 def _probe_failed(event: ProbeFailed) -> LogLine:
     status = event.status
-    what = f"{_ANSWERS.get(event.probe, event.probe)}: {event.failure.reason}"
-    return _line(event, "missed", "warn", f"{what} · {status.failures} of {status.threshold}")
+    text = f"{event.failure.reason} · {status.failures} of {status.threshold}"
+    return _line(event, "missed", "warn", text)
 
 
 @log_line.register

@@ -80,7 +80,7 @@ def test_a_missed_heartbeat_counts():
     status = connection("desk", phase=Phase.SUSPECT, failures=2)
     assert told(ProbeFailed, status=status, probe="heartbeat", failure=NO_ANSWER)[1:] == (
         "missed",
-        "no answer to a heartbeat: no answer to OPTIONS · 2 of 3",
+        "no answer to OPTIONS · 2 of 3",
     )
 
 
