@@ -307,7 +307,9 @@ async def test_a_call_reaches_a_phone_over_tcp() -> None:
 
 async def test_a_phone_that_comes_back_from_its_port_while_the_server_was_frozen_is_reached() -> None:
     async with server() as sip:
-        old = socket.create_connection((sip.host, sip.port))
+        # Nobody else connects from this address, so the port stays free between the two connections.
+        phone = "127.0.0.77"
+        old = socket.create_connection((sip.host, sip.port), source_address=(phone, 0))
         port = old.getsockname()[1]
         while not sip.connects:
             await asyncio.sleep(0)
@@ -316,7 +318,7 @@ async def test_a_phone_that_comes_back_from_its_port_while_the_server_was_frozen
         old.send(register(transport="TCP"))
         await asyncio.sleep(0.05)  # the old session holds the request, and will answer nobody
         old.close()
-        reader, writer = await asyncio.open_connection(sip.host, sip.port, local_addr=("127.0.0.1", port))
+        reader, writer = await asyncio.open_connection(sip.host, sip.port, local_addr=(phone, port))
         sip.fault = None
         client = RawClient(reader, writer)
         await registered_over_tcp(client)
