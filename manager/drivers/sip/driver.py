@@ -10,7 +10,8 @@ from manager.drivers.base import DriverError, Memory, SessionListener
 from manager.drivers.failures import failure_of
 from manager.drivers.sip.address import AddressError, host_port, parse_uri
 from manager.drivers.sip.lookup import Target, resolve
-from manager.drivers.sip.registration import Identity, Registration, recall, remember
+from manager.drivers.sip.memory import recall, remember
+from manager.drivers.sip.registration import Identity, Registration
 from manager.drivers.sip.session import SipSession
 from manager.drivers.sip.transport import Wire, open_wire
 from manager.drivers.stream import ClientTls
@@ -53,7 +54,7 @@ class _Opening:
         self.stage = Stage.SECRET
         self._settings = settings
         self._memory = memory
-        self._key = f"registration {endpoint.label}"
+        self._key = f"registration {settings.aor} {endpoint.label}"
         self._endpoint = endpoint
         self._listener = listener
 

@@ -24,6 +24,7 @@ from manager.drivers.sip.address import (
     parse_via,
     same_address,
 )
+from manager.drivers.sip.memory import recall, remember
 from manager.drivers.sip.message import Headers, Request, Response
 from manager.drivers.sip.refusal import failure_of_response
 from manager.model import Failure, FailureClass, Stage
@@ -34,20 +35,6 @@ _MAX_INTERVAL_RETRIES = 2
 _MAX_STALE_RETRIES = 2
 _MAX_CHALLENGES = 3
 _CSEQ_EPOCH = 1_700_000_000
-
-
-class Remembered(msgspec.Struct, frozen=True):
-    """What a later session has to know of this one; kept in the driver's memory."""
-
-    contact: str = ""
-    until: float = 0.0
-    """When the binding runs out, unless it was taken back."""
-    call_id: str = ""
-    cseq: int = 0
-    line: str = ""
-    """A token of ours in every Contact: it tells our bindings from those of other devices."""
-    port: int | None = None
-    """The local port, so that the Contact can stay the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,22 +354,6 @@ class Exchange:
     def _reached(self) -> Stage:
         """Until credentials are sent, opening has not come to the login."""
         return Stage.HANDSHAKE if self._stage is Stage.LOGIN and not self._answered else self._stage
-
-
-def recall(memory: Memory, key: str) -> Remembered:
-    """Return what an earlier session has left, with a Call-ID and a token in any case."""
-    try:
-        remembered = msgspec.json.decode(memory.get(key, "{}"), type=Remembered)
-    except msgspec.MsgspecError:
-        remembered = Remembered()
-    if remembered.call_id and remembered.line:
-        return remembered
-    return msgspec.structs.replace(remembered, call_id=secrets.token_hex(16), line=secrets.token_hex(6))
-
-
-def remember(memory: Memory, key: str, remembered: Remembered) -> None:
-    """Leave this for a later session."""
-    memory[key] = msgspec.json.encode(remembered).decode()
 
 
 def _expires(listed: NameAddress, fallback: int) -> int:

@@ -162,6 +162,13 @@ async def test_a_403_while_an_earlier_binding_lives_asks_for_patience_until_it_h
     assert 280 < failure.retry_after <= 300
 
 
+async def test_another_address_of_record_has_no_earlier_binding(house):
+    session = await house.open()
+    await session.close(graceful=False)
+    house.registrar.handle = lambda seen: [reply(seen, 403)]
+    assert (await house.refusal(aor="sip:6002@127.0.0.1")).kind is FailureClass.CREDENTIALS
+
+
 async def test_a_wrong_password_is_tried_once(house):
     failure = await house.refusal(password="canary-81")
     assert (failure.kind, failure.stage) == (FailureClass.CREDENTIALS, Stage.LOGIN)

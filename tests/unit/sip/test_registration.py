@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from manager.drivers.base import DriverError
 from manager.drivers.sip.address import parse_uri
 from manager.drivers.sip.digest import parse_credentials, verify
+from manager.drivers.sip.memory import Remembered, recall
 from manager.drivers.sip.message import Headers, Response, parse_message
-from manager.drivers.sip.registration import Exchange, Identity, Purpose, Registration, recall
+from manager.drivers.sip.registration import Exchange, Identity, Purpose, Registration
 from manager.drivers.sip.session import refresh_delay, retry_delay
 from manager.model import FailureClass, Stage
 from manager.secret import Secret
@@ -223,6 +224,23 @@ def test_a_memory_that_makes_no_sense_is_started_anew(text):
         assert remembered.line
         assert remembered.call_id
         registration_of({"here": kept}).register(Purpose.REGISTER, NOW)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        '{"port":70000}',
+        '{"port":-1}',
+        '{"cseq":2147483647}',
+        '{"cseq":-5}',
+        '{"call_id":"a\\r\\nX: y","line":"1"}',
+        '{"call_id":"1","line":"a\\n"}',
+    ],
+)
+def test_a_memory_that_would_make_a_broken_register_is_started_anew(kept):
+    remembered = recall({"here": kept}, "here")
+    assert remembered == Remembered(call_id=remembered.call_id, line=remembered.line)
+    parse_message(registration_of({"here": kept}).register(Purpose.REGISTER, NOW).encode())
 
 
 @given(st.integers(1, 100_000), st.floats(0, 1))
