@@ -51,7 +51,6 @@ class Identity:
 class Granted:
     """A binding of ours as the registrar lists it."""
 
-    contact: str
     expires: int
     listed: bool
     """False where the registrar lists no bindings at all and the lifetime is that of its Expires header."""
@@ -80,6 +79,8 @@ class Registration:
         self._tag = secrets.token_hex(6)
         self._local = ("", 0)
         self._transport = ""
+        self.offered: SipUri | None = None
+        """The Contact of the last REGISTER for a binding."""
         aor = identity.aor
         self.uri = str(SipUri(aor.host, aor.scheme, port=aor.port))
         """The Request-URI: the domain of the address of record (§10.2)."""
@@ -126,6 +127,8 @@ class Registration:
             return request
         expires = 0 if purpose is Purpose.REMOVE else self.expires
         headers.add("Contact", f"<{self.contact}>;expires={expires}")
+        if purpose is Purpose.REGISTER:
+            self.offered = self.contact
         outdated = self.outdated(now)
         if outdated is not None:
             headers.add("Contact", f"<{outdated}>;expires=0")
@@ -141,6 +144,11 @@ class Registration:
         except AddressError:
             return None
         return None if same_address(earlier, self.contact) else earlier
+
+    @property
+    def moved(self) -> bool:
+        """Whether the registrar sees us elsewhere by now than our Contact says (a NAT's doing)."""
+        return self.offered is not None and not same_address(self.offered, self.contact)
 
     def learn(self, response: Response) -> None:
         """Take where the registrar sees us from `received` and `rport` (RFC 3581)."""
@@ -159,26 +167,23 @@ class Registration:
         fallback = asked if default is None else default
         values = response.headers.values("Contact")
         if not values:
-            return Granted(str(self.contact), fallback, listed=False)
-        found: list[tuple[bool, int, str]] = []
+            return Granted(fallback, listed=False)
+        found: list[tuple[bool, int]] = []
         for value in values:
             try:
                 listed = parse_name_address(value)
                 uri = parse_uri(listed.uri)
             except AddressError:
                 continue
-            exact = same_address(uri, self.contact)
+            exact = self.offered is not None and same_address(uri, self.offered)
             # A registrar may list the address it saw in place of the one we sent.
             if exact or (self.remembered.line and uri.parameter("line") == self.remembered.line):
-                found.append((exact, _expires(listed, fallback), listed.uri))
-        if not found:
-            return None
-        _, expires, contact = max(found)
-        return Granted(contact, expires, listed=True)
+                found.append((exact, _expires(listed, fallback)))
+        return Granted(max(found)[1], listed=True) if found else None
 
     def bound(self, expires: int, now: float) -> None:
-        """Remember that our Contact is bound for this long."""
-        self._remember(contact=str(self.contact), until=now + expires, port=self._local[1])
+        """Remember that the Contact of the last REGISTER is bound for this long."""
+        self._remember(contact=str(self.offered), until=now + expires, port=self._local[1])
 
     def unbound(self) -> None:
         """Remember that no binding of ours is left."""

@@ -49,6 +49,7 @@ class SipSession:
         self._pongs_promised = False
         self._over: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
         self._refreshing: asyncio.Task[None] | None = None
+        self._moved = asyncio.Event()
         self.flow.over.add_done_callback(self._flow_over)
 
     @property
@@ -63,7 +64,7 @@ class SipSession:
         public = registration.public
         return {
             "registrar": host_port(*wire.peer),
-            "contact": str(registration.contact),
+            "contact": str(registration.offered),
             "expires": self._expires,
             "expires_at": self._expires_at,
             "transport": wire.transport.lower(),
@@ -87,6 +88,7 @@ class SipSession:
 
     def keep(self) -> None:
         """Keep the registration alive from now on."""
+        self._look_whether_moved()
         self._refreshing = asyncio.create_task(self._keep_registered(), name="sip refresh")
 
     async def heartbeat(self) -> float:
@@ -105,6 +107,7 @@ class SipSession:
             response = await self.flow.request(self._registration.options())
             latency = self._clock() - started
             self._registration.learn(response)
+            self._look_whether_moved()
             if pong is not None:
                 await pong
         finally:
@@ -174,10 +177,18 @@ class SipSession:
         if headers.number("Flow-Timer") is not None or "outbound" in headers.values("Require"):
             self._pongs_promised = True
 
+    def _look_whether_moved(self) -> None:
+        """Have the registration refreshed at once if calls would go where we are no longer seen.
+
+        At most once a heartbeat: there are NATs that give every packet another port.
+        """
+        if self._registration.moved:
+            self._moved.set()
+
     async def _keep_registered(self) -> None:
         wait = refresh_delay(self._expires, random.random())  # noqa: S311 - spreads load, hides nothing
         while True:
-            await asyncio.sleep(wait)
+            await self._until_due_or_moved(wait)
             remaining = self._until - self._clock()
             if remaining <= 0:
                 self._end(_lost("the registration has run out and could not be refreshed"))
@@ -194,6 +205,12 @@ class SipSession:
                 return
             else:
                 wait = retry_delay(self._until - self._clock(), failure.retry_after)
+
+    async def _until_due_or_moved(self, wait: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._moved.wait()
+        self._moved.clear()
 
     async def _refreshed(self, timeout: float) -> Failure | None:
         try:

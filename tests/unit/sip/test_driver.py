@@ -430,6 +430,22 @@ async def test_a_registration_is_refreshed_in_time(house):
         assert house.witness.refreshes == [None, None]
 
 
+async def test_a_contact_that_nobody_sees_us_at_any_longer_is_replaced_at_once(house):
+    """7777 is the port that a NAT gives us after it was restarted."""
+    async with house.opened() as session:
+        earlier = house.registrar.binding
+
+        def moved(seen):
+            return [raw.replace(b";rport", b";rport=7777;received=127.0.0.1") for raw in usual(seen)]
+
+        usual, house.registrar.handle = house.registrar.usual, moved
+        await session.heartbeat()
+        await house.witness.until(lambda: house.witness.refreshes == [None])
+        assert dict(house.registrar.registers[-1].contacts)[earlier] == 0
+        assert ":7777;" in house.registrar.binding
+        assert ":7777;" in session.facts["contact"]
+
+
 async def test_a_refresh_that_fails_is_counted_and_tried_again_while_the_binding_lives(house):
     house.registrar.granted = 4
     async with house.opened() as session:

@@ -34,6 +34,11 @@ def challenged(*values, status=401):
     return Response(status, "", Headers([(name, value) for value in values]))
 
 
+def bind(registration):
+    registration.register(Purpose.REGISTER, NOW)
+    registration.bound(300, NOW)
+
+
 def ok(*contacts):
     return Response(200, "OK", Headers([("Contact", contact) for contact in contacts]))
 
@@ -77,6 +82,22 @@ def test_behind_a_nat_the_public_address_is_registered_from_the_first_login_on()
     challenge.headers.add("Via", "SIP/2.0/UDP 10.0.0.5:5070;branch=z9hG4bK1;rport=40001;received=192.0.2.7")
     (contact,) = contacts_of(exchange.next(challenge))
     assert "@192.0.2.7:40001;" in contact
+
+
+def test_a_contact_that_was_bound_before_we_knew_better_is_replaced_and_taken_back():
+    """A registrar that asks for no login says only with its 200 where it sees us."""
+    registration = registration_of()
+    exchange = exchange_of(registration)
+    (private,) = contacts_of(exchange.first())
+    granted = ok(private)
+    granted.headers.add("Via", "SIP/2.0/UDP 10.0.0.5:5070;branch=z9hG4bK1;rport=40001;received=192.0.2.7")
+    exchange.next(granted)
+    assert registration.moved
+    for purpose in (Purpose.REMOVE, Purpose.REGISTER):
+        first, second = contacts_of(registration.register(purpose, NOW + 1))
+        assert "@192.0.2.7:40001;" in first
+        assert second == private.replace("expires=300", "expires=0")
+    assert not registration.moved
 
 
 @pytest.mark.parametrize(
@@ -137,6 +158,7 @@ def test_the_exchange_that_asterisk_had_leads_to_its_binding(capture):
 
 def test_our_binding_is_told_from_others_and_from_what_the_registrar_made_of_it():
     registration = registration_of()
+    registration.register(Purpose.REGISTER, NOW)
     line = registration.remembered.line
     other = "<sip:6001@10.0.0.5:5070;line=other>;expires=11"
     assert registration.granted(ok(other, f"<{registration.contact}>;expires=120"), 300).expires == 120
@@ -166,7 +188,7 @@ def test_a_check_of_a_registrar_that_never_listed_bindings_finds_nothing_wrong()
 
 def test_an_earlier_contact_is_removed_only_while_it_may_live():
     memory = {}
-    registration_of(memory).bound(300, NOW)
+    bind(registration_of(memory))
     moved = registration_of(memory, local=("10.0.0.6", 5070))
     first, second = contacts_of(moved.register(Purpose.REGISTER, NOW + 299))
     assert "10.0.0.6" in first
@@ -178,7 +200,7 @@ def test_an_earlier_contact_is_removed_only_while_it_may_live():
 
 def test_a_403_is_patience_only_while_another_contact_of_ours_may_live():
     memory = {}
-    registration_of(memory).bound(300, NOW)
+    bind(registration_of(memory))
     for local, later, kind, patience in (
         (("10.0.0.6", 1), 100, FailureClass.OVERLOAD, 200.0),
         (("10.0.0.6", 1), 301, FailureClass.CREDENTIALS, None),
@@ -193,7 +215,7 @@ def test_a_403_is_patience_only_while_another_contact_of_ours_may_live():
 
 def test_a_registrar_that_cannot_take_the_removal_gets_the_next_register_without_it():
     memory = {}
-    registration_of(memory).bound(300, NOW)
+    bind(registration_of(memory))
     exchange = exchange_of(registration_of(memory, local=("10.0.0.6", 1)))
     assert len(contacts_of(exchange.first())) == 2
     with pytest.raises(DriverError) as caught:
