@@ -34,6 +34,10 @@ USER_AGENT = "trunkline"
 _MAX_INTERVAL_RETRIES = 2
 _MAX_STALE_RETRIES = 2
 _MAX_CHALLENGES = 3
+_MAX_EXPIRES = 7 * 86_400
+"""Seconds; a registrar that wants longer lifetimes than the settings ask for gets no more than this."""
+_NO_LOOK = frozenset({400, 405, 501})
+"""Answers of a registrar that knows no REGISTER without a Contact."""
 _CSEQ_EPOCH = 1_700_000_000
 
 
@@ -244,6 +248,8 @@ class Exchange:
         if 200 <= response.status < 300:
             self._accept(response)
             return None
+        if self._purpose is Purpose.FETCH and response.status in _NO_LOOK:
+            return None
         raise DriverError(self._refusal(response))
 
     def _accept(self, response: Response) -> None:
@@ -303,7 +309,8 @@ class Exchange:
     def _lengthened(self, response: Response) -> Request:
         shortest = response.headers.number("Min-Expires") or 0
         self._intervals += 1
-        if shortest <= self._registration.expires or self._intervals > _MAX_INTERVAL_RETRIES:
+        useless = not self._registration.expires < shortest <= _MAX_EXPIRES
+        if useless or self._intervals > _MAX_INTERVAL_RETRIES:
             raise DriverError(
                 self._failure(
                     "the registrar wants a longer registration", "raise `expires`", FailureClass.PERMANENT

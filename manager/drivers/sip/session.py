@@ -120,7 +120,7 @@ class SipSession:
         """Read our own binding back (RFC 3261 §10.2.3)."""
         granted = await self._exchange(Purpose.FETCH, Stage.CHECK)
         if granted is None or not granted.listed:
-            return "the registrar lists no bindings"
+            return "the registrar shows no bindings"
         return f"bound for {granted.expires} s"
 
     async def ended(self) -> Failure:

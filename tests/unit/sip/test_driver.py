@@ -228,6 +228,20 @@ async def test_a_binding_that_vanished_is_found_by_the_check(house):
     assert caught.value.failure.stage is Stage.CHECK
 
 
+@pytest.mark.parametrize("status", [400, 405, 501])
+async def test_a_registrar_that_does_not_allow_the_check_is_no_failure(house, status):
+    async with house.opened() as session:
+        house.registrar.handle = lambda seen: [reply(seen, status)]
+        assert await session.check() == "the registrar shows no bindings"
+
+
+async def test_a_check_finds_that_the_account_is_gone(house):
+    async with house.opened() as session:
+        house.registrar.handle = lambda seen: [reply(seen, 404)]
+        with pytest.raises(DriverError, match="does not know the address of record"):
+            await session.check()
+
+
 @pytest.mark.parametrize(
     ("status", "lines", "kind", "retry_after"),
     [

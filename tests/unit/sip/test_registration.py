@@ -226,6 +226,21 @@ def test_a_registrar_that_cannot_take_the_removal_gets_the_next_register_without
     )
 
 
+@pytest.mark.parametrize(
+    ("shortest", "asked_again"), [(7 * 86_400, True), (7 * 86_400 + 1, False), (2**32, False)]
+)
+def test_a_lifetime_beyond_all_measure_is_not_asked_for(shortest, asked_again):
+    exchange = exchange_of(registration_of())
+    exchange.first()
+    too_brief = Response(423, "", Headers([("Min-Expires", str(shortest))]))
+    if asked_again:
+        assert exchange.next(too_brief).headers.get("Expires") == str(shortest)
+        return
+    with pytest.raises(DriverError) as caught:
+        exchange.next(too_brief)
+    assert caught.value.failure.kind is FailureClass.PERMANENT
+
+
 def test_cseq_grows_even_when_the_memory_is_older_than_the_last_register():
     memory = {}
     old = dict(memory)
