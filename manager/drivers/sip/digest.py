@@ -25,6 +25,7 @@ _SEPARATORS = re.compile(r"[\s,]*")
 _TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]*=*\s*(?:,|\Z)")  # `Negotiate YII=`: no parameters
 # RFC 7616 §3.4: qop, nc and algorithm of a client stand without quotes.
 _QUOTED = frozenset({"username", "realm", "nonce", "uri", "response", "cnonce", "opaque"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MAX_HEADER = 16 * 1024
 
 
@@ -145,12 +146,10 @@ def answer(
     `auth` is preferred to `auth-int`, which proxies that touch a body break.
 
     Raises:
-        DigestError: the challenge cannot be answered, or the user name or URI holds a control character.
+        DigestError: the challenge cannot be answered, or the answer would hold a control character.
     """
     if not challenge.strength:
         raise DigestError("a challenge of an unknown kind")
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in username + uri):
-        raise DigestError("a control character in the user name or URI")
     qop = "auth" if "auth" in challenge.qops else "auth-int" if challenge.qops else None
     cnonce = cnonce or secrets.token_hex(8)
     parameters = {
@@ -181,9 +180,12 @@ def answer(
     opaque = challenge.parameter("opaque")
     if opaque is not None:
         parameters["opaque"] = opaque
-    return "Digest " + ", ".join(
+    value = ", ".join(
         f'{name}="{value}"' if name in _QUOTED else f"{name}={value}" for name, value in parameters.items()
     )
+    if _CONTROL.search(value):
+        raise DigestError("it or the user name holds a control character")
+    return f"Digest {value}"
 
 
 def verify(credentials: Credentials, *, password: Secret, method: str, body: bytes = b"") -> bool:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from manager.drivers.base import DriverError, SessionListener
+from manager.drivers.failures import failure_of
 from manager.drivers.sip import uas
 from manager.drivers.sip.address import host_port
 from manager.drivers.sip.flow import Flow
@@ -90,6 +91,7 @@ class SipSession:
         """Keep the registration alive from now on."""
         self._look_whether_moved()
         self._refreshing = asyncio.create_task(self._keep_registered(), name="sip refresh")
+        self._refreshing.add_done_callback(self._refreshing_over)
 
     async def heartbeat(self) -> float:
         """Send OPTIONS, whose response is a sign of life whatever it says (RFC 3261 §11).
@@ -229,6 +231,12 @@ class SipSession:
 
     def _flow_over(self, over: asyncio.Future[Failure]) -> None:
         self._end(over.result())
+
+    def _refreshing_over(self, refreshing: asyncio.Task[None]) -> None:
+        """Have a mistake of ours end the session, and not leave a registration that nobody refreshes."""
+        error = None if refreshing.cancelled() else refreshing.exception()
+        if error is not None:
+            self._end(failure_of(error, Stage.REFRESH))
 
     def _end(self, failure: Failure) -> None:
         if not self._over.done():

@@ -172,6 +172,13 @@ def test_a_control_character_in_the_user_name_is_never_written():
         solve(challenge, username="a\r\nX: y")
 
 
+@pytest.mark.parametrize("name", ["realm", "nonce", "opaque"])
+def test_a_control_character_of_a_server_is_never_written_back(name):
+    parameters = {"realm": "r", "nonce": "n", name: "a\rb"}
+    with pytest.raises(DigestError):
+        solve(Challenge("Digest", tuple(parameters.items())))
+
+
 def test_no_form_of_the_answer_shows_the_password():
     (challenge,) = parse_challenges([challenge_value(realm="r", nonce="n")])
     assert PASSWORD.reveal() not in solve(challenge) + repr(challenge) + repr(

@@ -479,6 +479,14 @@ async def test_a_binding_that_cannot_be_refreshed_runs_out(house):
             assert "run out" in (await session.ended()).reason
 
 
+async def test_a_mistake_of_ours_in_a_refresh_ends_the_session(house, monkeypatch):
+    house.registrar.granted = 1
+    async with house.opened() as session:
+        monkeypatch.setattr(session._registration, "register", lambda *_: 1 / 0)
+        async with asyncio.timeout(10):
+            assert (await session.ended()).reason == "unexpected ZeroDivisionError"
+
+
 async def test_a_refused_refresh_ends_the_session(house):
     house.registrar.granted = 1
     async with house.opened() as session:

@@ -145,6 +145,31 @@ def test_asking_under_ever_new_realms_does_not_get_ever_new_answers():
         exchange.next(challenged('Digest realm="3", nonce="1"'))
 
 
+NAMES = ["Contact", "WWW-Authenticate", "Proxy-Authenticate", "Via", "Min-Expires", "Expires"]
+STARTS = ["", 'Digest realm="', 'Digest nonce="n", realm="', "SIP/2.0/UDP ", "<sip:a@", "99"]
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=20) | st.just('a\r"')
+ANSWERS = st.tuples(
+    st.sampled_from([200, 401, 407, 423, 403, 503, 302]),
+    st.sampled_from(NAMES),
+    st.sampled_from(STARTS),
+    TEXT,
+)
+
+
+@given(st.lists(ANSWERS, max_size=6))
+def test_whatever_a_registrar_says_an_exchange_goes_on_or_fails_with_a_driver_error(answers):
+    exchange = exchange_of(registration_of())
+    request = exchange.first()
+    for status, name, start, text in answers:
+        parse_message(request.encode())
+        try:
+            request = exchange.next(Response(status, "", Headers([(name, start + text)])))
+        except DriverError:
+            return
+        if request is None:
+            return
+
+
 def test_the_exchange_that_asterisk_had_leads_to_its_binding(capture):
     _, challenge, _, granted, *_ = capture("sip-register-tcp-md5.txt")
     registration = registration_of(None, "TCP", ("127.0.0.1", 46834))
