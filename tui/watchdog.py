@@ -68,6 +68,7 @@ class Watchdog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        _drop_what_nobody_takes()
         self._over.set()
         for number, handler in self._earlier.items():
             signal.signal(number, handler)
@@ -101,6 +102,17 @@ class Watchdog:
 
 def _swallow(number: int, frame: FrameType | None) -> None:
     """Without a handler the signal would end the process before anything is closed."""
+
+
+def _drop_what_nobody_takes() -> None:
+    """Let go of what a terminal that is gone left in the buffers: it would turn the exit code into 120."""
+    for stream in filter(None, (sys.__stdout__, sys.__stderr__)):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def _terminal_attributes() -> list[Any] | None:

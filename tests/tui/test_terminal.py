@@ -32,6 +32,7 @@ class Terminal:
             fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
             os.chdir(ROOT)
             os.environ["PYTHONPATH"] = str(ROOT)
+            os.environ.pop("PYTHONUNBUFFERED", None)
             program = str(Path(__file__).with_name("terminal_program.py"))
             os.execv(sys.executable, [sys.executable, program, str(folder), story])
 
