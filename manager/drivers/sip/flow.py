@@ -13,6 +13,7 @@ from typing import Protocol
 
 from manager.drivers.base import DriverError
 from manager.drivers.sip.address import AddressError, host_port, parse_via
+from manager.drivers.sip.framing import KeepAlive
 from manager.drivers.sip.message import MessageError, Request, Response, cseq_of, parse_message
 from manager.drivers.sip.transaction import ClientTransaction, ServerTransaction, State
 from manager.drivers.sip.transport import Wire
@@ -42,6 +43,7 @@ class Flow:
         """Messages that were no SIP, had no transaction, or came while too many were kept."""
         self.ponged = False
         """Whether the peer has ever answered a keep-alive."""
+        self._ponged_before = False
         self._answerer = answerer
         self._clock = clock
         self._wire: Wire | None = None
@@ -126,9 +128,15 @@ class Flow:
             _LOG.debug("dropped a message: %s", error)
         self._schedule()
 
-    def pong(self) -> bool:
-        """Take the answer to a keep-alive; return whether one was awaited."""
-        self.ponged = True
+    def keep_alive(self, line: KeepAlive) -> bool:
+        """Take an empty line; return whether one was awaited.
+
+        Where a second one follows, the peer has pinged us, and the first answered nothing.
+        """
+        if line is KeepAlive.PONG:
+            self._ponged_before, self.ponged = self.ponged, True
+        else:
+            self.ponged = self._ponged_before
         pong, self._pong = self._pong, None
         if pong is not None and not pong.done():
             pong.set_result(None)

@@ -27,8 +27,8 @@ class Receiver(Protocol):
     def received(self, raw: bytes) -> None:
         """Take one message, not yet parsed."""
 
-    def pong(self) -> bool:
-        """Take the answer to a keep-alive (RFC 5626 §3.5.1); return whether one was asked for."""
+    def keep_alive(self, line: KeepAlive) -> bool:
+        """Take an empty line (RFC 5626 §3.5.1); return whether it may have been the answer to one of ours."""
 
     def lost(self, failure: Failure) -> None:
         """Take the end of the wire, once."""
@@ -182,7 +182,7 @@ class StreamWire(_Wire, asyncio.Protocol):
         if isinstance(frame, bytes):
             self._receiver.received(frame)
             return
-        if not self._receiver.pong() and frame is KeepAlive.PING:
+        if not self._receiver.keep_alive(frame) and frame is KeepAlive.PING:
             self.send(CRLF)
 
     def send(self, raw: bytes) -> None:

@@ -513,6 +513,13 @@ async def test_a_missing_pong_counts_only_where_pongs_came(tcp):
                 await session.heartbeat()
 
 
+async def test_the_ping_of_a_registrar_is_no_promise_that_it_answers_ours(tcp):
+    async with tcp.opened() as session:
+        for _ in range(2):
+            tcp.push(b"\r\n\r\n" + incoming("OPTIONS", tcp))
+            assert await session.heartbeat() > 0
+
+
 async def test_a_registrar_that_says_nothing_to_the_un_register_costs_two_seconds_at_most(house, monkeypatch):
     monkeypatch.setattr("manager.drivers.sip.session.CLOSE_TIMEOUT", 0.1)
     session = await house.open()
