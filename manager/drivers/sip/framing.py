@@ -6,7 +6,7 @@ import enum
 import re
 from collections.abc import Iterator
 
-from manager.drivers.sip.message import MAX_HEADER_BYTES, MessageError, content_length, parse_head
+from manager.drivers.sip.message import MAX_HEADER_BYTES, MessageError, begin, content_length, parse_head
 
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 
@@ -35,8 +35,11 @@ class StreamFramer:
         """Take bytes and yield the frames they complete; a frame is one message for `parse_message`.
 
         Raises:
-            MessageError: the stream cannot be followed any further: headers or body too large, or no single
-                Content-Length. So does every later call.
+            MessageError: the stream cannot be followed any further: no SIP, headers or body too large, or
+                more than one Content-Length. So does every later call.
+
+        Where there is no Content-Length there is no body (against §20.14, but some leave it out without one);
+        if there was one, the next frame has no start line.
         """
         if self._broken:
             raise MessageError("the stream is out of step")
@@ -80,7 +83,8 @@ class StreamFramer:
             raise MessageError("the headers are too large")
         if end is None:
             return False
-        _, headers = parse_head(bytes(self._buffer[: end.start()]))
+        start_line, headers = parse_head(bytes(self._buffer[: end.start()]))
+        begin(start_line)
         self._length = end.end() + (content_length(headers) or 0)
         self._searched = 0
         return True

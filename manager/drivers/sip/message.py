@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from manager.drivers.sip.address import split_quoted
 
@@ -202,13 +202,23 @@ def parse_message(raw: bytes) -> Message:
     if length is not None and length > len(rest):
         raise MessageError("the body is shorter than announced")
     body = rest if length is None else rest[:length]
+    started = begin(start_line)
+    return replace(started, headers=headers, body=body)
+
+
+def begin(start_line: str) -> Message:
+    """Read a start line: a message that has no more than that yet.
+
+    Raises:
+        MessageError: it is none.
+    """
     status = _STATUS_LINE.match(start_line)
     if status is not None:
-        return Response(int(status.group(1)), (status.group(2) or "").strip(), headers, body)
+        return Response(int(status.group(1)), (status.group(2) or "").strip())
     parts = start_line.split()
     if len(parts) != 3 or parts[2].upper() != "SIP/2.0" or not _TOKEN.match(parts[0]):
         raise MessageError("no SIP start line")
-    return Request(parts[0], parts[1], headers, body)
+    return Request(parts[0], parts[1])
 
 
 def parse_head(head: bytes) -> tuple[str, Headers]:

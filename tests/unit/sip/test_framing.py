@@ -78,6 +78,12 @@ def test_a_body_past_the_bound_is_refused_before_it_comes():
     assert frames_of([b"A sip:b SIP/2.0\r\nContent-Length: 9999999\r\n\r\n"]) == ([], True)
 
 
+def test_a_body_that_was_not_announced_breaks_the_stream_and_a_message_without_one_does_not():
+    bare = b"SIP/2.0 200 OK\r\nCall-ID: 1\r\n\r\n"
+    assert frames_of([bare + ONE]) == ([bare, ONE], False)
+    assert frames_of([bare + b"v=0\r\n" + ONE]) == ([bare], True)
+
+
 def test_messages_before_the_break_are_delivered_and_a_broken_stream_stays_broken():
     framer = StreamFramer()
     frames = framer.feed(ONE + b"A sip:b SIP/2.0\r\nContent-Length: x\r\n\r\n" + ONE)

@@ -1,7 +1,7 @@
 """Which REGISTER comes next, in given time and without a network."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manager.drivers.base import DriverError
@@ -157,6 +157,7 @@ ANSWERS = st.tuples(
 
 
 @given(st.lists(ANSWERS, max_size=6))
+@example([(401, "WWW-Authenticate", STARTS[2], 'a\r"')])
 def test_whatever_a_registrar_says_an_exchange_goes_on_or_fails_with_a_driver_error(answers):
     exchange = exchange_of(registration_of())
     request = exchange.first()
