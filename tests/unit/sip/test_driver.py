@@ -515,8 +515,9 @@ async def test_a_missing_pong_counts_only_where_pongs_came(tcp):
 
 async def test_the_ping_of_a_registrar_is_no_promise_that_it_answers_ours(tcp):
     async with tcp.opened() as session:
-        for _ in range(2):
-            tcp.push(b"\r\n\r\n" + incoming("OPTIONS", tcp))
+        tcp.push(b"\r\n\r\n")
+        assert await session.heartbeat() > 0  # its answer stands behind the ping in the stream
+        async with asyncio.timeout(5):
             assert await session.heartbeat() > 0
 
 
