@@ -177,10 +177,10 @@ class EmbeddedClient:
                 return await manager.refresh_status(command.name)
             case Pause():
                 await manager.pause(command.name)
-                return (_done(manager, command.name, "paused"),)
+                return (_done(manager, command.name, "closed until it is resumed"),)
             case Resume():
                 manager.resume(command.name)
-                return (_done(manager, command.name, "resumed"),)
+                return (_done(manager, command.name, "taken up again"),)
 
     async def _ask(self, question: Callable[..., Coroutine[Any, Any, Answer]], *arguments: object) -> Answer:
         """Run a coroutine of ours on the manager's loop and await its answer on the caller's."""
