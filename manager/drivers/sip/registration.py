@@ -38,6 +38,7 @@ _MAX_EXPIRES = 7 * 86_400
 """Seconds; a registrar that wants longer lifetimes than the settings ask for gets no more than this."""
 _NO_LOOK = frozenset({400, 405, 501})
 """Answers of a registrar that knows no REGISTER without a Contact."""
+_MAX_NONCES = 16
 _CSEQ_EPOCH = 1_700_000_000
 
 
@@ -85,6 +86,8 @@ class Registration:
         self._transport = ""
         self.offered: SipUri | None = None
         """The Contact of the last REGISTER for a binding."""
+        self._uses: dict[str, int] = {}
+        """How often a nonce was used; the registrar may give out the same one again."""
         aor = identity.aor
         self.uri = str(SipUri(aor.host, aor.scheme, port=aor.port))
         """The Request-URI: the domain of the address of record (§10.2)."""
@@ -193,6 +196,14 @@ class Registration:
         """Remember that no binding of ours is left."""
         self._remember(until=0.0)
 
+    def count(self, nonce: str) -> int:
+        """Return the number of a use of this nonce, from 1 (`nc`, RFC 7616 §3.4)."""
+        uses = self._uses.pop(nonce, 0) + 1
+        self._uses[nonce] = uses
+        if len(self._uses) > _MAX_NONCES:
+            del self._uses[next(iter(self._uses))]
+        return uses
+
     def _remember(self, **changes: object) -> None:
         self.remembered = msgspec.structs.replace(self.remembered, **changes)
         remember(self._memory, self._key, self.remembered)
@@ -221,7 +232,6 @@ class Exchange:
         self._stage = stage
         self._now = now
         self._answered: dict[tuple[str, str], digest.Challenge] = {}
-        self._uses: dict[str, int] = {}
         self._stale = self._intervals = 0
         self.granted: Granted | None = None
 
@@ -323,7 +333,6 @@ class Exchange:
         registration = self._registration
         request = registration.register(self._purpose, self._now())
         for (header, _), challenge in self._answered.items():
-            self._uses[challenge.nonce] = self._uses.get(challenge.nonce, 0) + 1
             try:
                 value = digest.answer(
                     challenge,
@@ -331,7 +340,7 @@ class Exchange:
                     password=registration.identity.password,
                     method=request.method,
                     uri=request.uri,
-                    nonce_count=self._uses[challenge.nonce],
+                    nonce_count=registration.count(challenge.nonce),
                 )
             except digest.DigestError as error:
                 raise DriverError(

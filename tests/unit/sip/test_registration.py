@@ -124,6 +124,20 @@ def test_the_strongest_challenge_is_answered_and_an_unknown_one_left():
     assert verify(credentials, password=SECRET, method="REGISTER")
 
 
+def test_a_nonce_that_comes_again_is_counted_on():
+    registration = registration_of()
+    counts = []
+    for purpose, nonce in ((Purpose.REGISTER, "1"), (Purpose.FETCH, "1"), (Purpose.REMOVE, "2")):
+        exchange = exchange_of(registration, purpose)
+        exchange.first()
+        request = exchange.next(challenged(f'Digest realm="r", nonce="{nonce}", qop="auth"'))
+        counts.append(parse_credentials(request.headers.get("Authorization")).nonce_count)
+    assert counts == [1, 2, 1]
+    for number in range(1000):
+        registration.count(str(number))
+    assert len(registration._uses) <= 16
+
+
 def test_a_proxy_and_the_registrar_may_both_ask():
     exchange = exchange_of(registration_of())
     exchange.first()
