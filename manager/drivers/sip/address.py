@@ -157,7 +157,7 @@ def parse_via(text: str) -> Via:
         raise AddressError("not a Via")
     _, _, transport, rest = match.groups()
     sent_by, _, parameters = rest.partition(";")
-    host, port = parse_host_port(re.sub(r"\s*:\s*", ":", sent_by.strip()))
+    host, port = parse_host_port(":".join(part.strip() for part in sent_by.split(":")))
     return Via(transport.upper(), host, port, parse_parameters(parameters))
 
 

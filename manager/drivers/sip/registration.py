@@ -161,7 +161,7 @@ class Registration:
         """Take where the registrar sees us from `received` and `rport` (RFC 3581)."""
         try:
             via = parse_via((response.headers.values("Via") or [""])[0])
-            address = str(ipaddress.ip_address(via.parameter("received") or via.host))
+            address = str(ipaddress.ip_address((via.parameter("received") or via.host).strip("[]")))
         except (AddressError, ValueError):
             return
         port = via.parameter("rport") or ""

@@ -69,6 +69,12 @@ def test_a_via_with_spaces_and_ipv6_is_read():
     )
 
 
+def test_a_via_of_spaces_is_refused_at_once():
+    """Long enough that a reader that tries again from each of them meets the timeout of the test."""
+    with pytest.raises(AddressError):
+        parse_via("SIP/2.0/UDP h" + " " * 1_000_000 + "x")
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [

@@ -84,6 +84,15 @@ def test_behind_a_nat_the_public_address_is_registered_from_the_first_login_on()
     assert "@192.0.2.7:40001;" in contact
 
 
+@pytest.mark.parametrize("received", ["2001:db8::7", "[2001:db8::7]"])
+def test_an_ipv6_address_in_received_may_stand_in_brackets(received):
+    """RFC 5118 §4.5."""
+    registration = registration_of()
+    via = f"SIP/2.0/UDP [2001:db8::1]:5070;branch=z9hG4bK1;rport=5070;received={received}"
+    registration.learn(Response(200, "OK", Headers([("Via", via)])))
+    assert registration.public == ("2001:db8::7", 5070)
+
+
 def test_a_contact_that_was_bound_before_we_knew_better_is_replaced_and_taken_back():
     """A registrar that asks for no login says only with its 200 where it sees us."""
     registration = registration_of()
