@@ -102,12 +102,16 @@ class Registration:
     @property
     def contact(self) -> SipUri:
         """The Contact to register: where we are seen, else where we are; the same as long as that is."""
-        parameters = [("transport", self._transport)] if self._transport != "udp" else []
+        scheme, transport = self.identity.aor.scheme, self._transport
         host, port = self.public or self._local
-        if self._transport in ("ws", "wss"):
-            host, port = self.websocket_host, 0
+        if transport in ("ws", "wss"):
+            host, port, transport = self.websocket_host, 0, "ws"  # of both (RFC 7118 §5.3)
+        if transport == "tls" and scheme == "sips":
+            transport = "tcp"  # below TLS, which the scheme says (RFC 5630 §3.1.4)
+        parameters = [("transport", transport)] if transport != "udp" else []
         return SipUri(
             host.partition("%")[0],
+            scheme,  # sips: where the Request-URI is (RFC 3261 §8.1.1.8)
             userinfo=self.identity.aor.userinfo,
             port=port or None,
             parameters=(*parameters, ("line", self.remembered.line)),

@@ -18,8 +18,8 @@ NOW = 1_795_000_000.0
 SECRET = Secret("secret")
 
 
-def registration_of(memory=None, transport="UDP", local=("10.0.0.5", 5070)):
-    identity = Identity(parse_uri("sip:6001@pbx.example.com"), "6001", SECRET, 300)
+def registration_of(memory=None, transport="UDP", local=("10.0.0.5", 5070), scheme="sip"):
+    identity = Identity(parse_uri(f"{scheme}:6001@pbx.example.com"), "6001", SECRET, 300)
     registration = Registration(identity, {} if memory is None else memory, "here")
     registration.attach(transport, local)
     return registration
@@ -70,8 +70,16 @@ def test_the_contact_says_where_we_are_reached(transport, local, start):
 
 def test_a_websocket_contact_is_a_name_that_does_not_exist():
     registration = registration_of(None, "WSS")
-    assert registration.contact.host == f"{registration.remembered.line}.invalid"
+    assert str(registration.contact).startswith(
+        f"sip:6001@{registration.remembered.line}.invalid;transport=ws;line="
+    )
     assert registration.contact.port is None
+
+
+@pytest.mark.parametrize(("transport", "shown"), [("TLS", "tcp"), ("WSS", "ws")])
+def test_the_contact_of_a_sips_address_of_record_is_sips(transport, shown):
+    contact = registration_of(None, transport, scheme="sips").contact
+    assert (contact.scheme, contact.parameter("transport")) == ("sips", shown)
 
 
 def test_behind_a_nat_the_public_address_is_registered_from_the_first_login_on():
