@@ -61,7 +61,7 @@ async def resolve(endpoint: Endpoint) -> list[Target]:
         places = [(transport, endpoint.host, endpoint.port or _DEFAULT_PORTS[transport])]
     targets: list[Target] = []
     problem: OSError | UnicodeError | None = None
-    for kind, host, port in places:
+    for kind, host, port in places[:MAX_TARGETS]:
         try:
             targets += await _addresses(kind, host, port)
         except (OSError, UnicodeError) as error:

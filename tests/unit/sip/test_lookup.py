@@ -131,6 +131,20 @@ async def test_one_srv_target_without_an_address_does_not_hide_the_others(names)
     assert await places("sip:pbx.example;transport=udp") == [("udp", "192.0.2.1", 5061)]
 
 
+async def test_a_flood_of_srv_records_costs_no_flood_of_lookups(names, monkeypatch):
+    names.records["_sip._udp.pbx.example."] = [f"1 0 5060 host{number}.example." for number in range(40)]
+    loop = asyncio.get_running_loop()
+    looked_up, look_up = [], loop.getaddrinfo
+
+    async def counted(host, port, **options):
+        looked_up.append(host)
+        return await look_up(host, port, **options)
+
+    monkeypatch.setattr(loop, "getaddrinfo", counted)
+    assert len(await places("sip:pbx.example;transport=udp")) == lookup.MAX_TARGETS
+    assert len(looked_up) == lookup.MAX_TARGETS
+
+
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
