@@ -133,6 +133,8 @@ class Registration:
         """Return the next REGISTER without credentials."""
         self._remember(cseq=max(self.remembered.cseq + 1, int(now) - _CSEQ_EPOCH))
         headers = self._headers(self.remembered.call_id, self.remembered.cseq, "REGISTER")
+        # Without it a registrar may refuse what came through an edge proxy (RFC 3327 §5.3; Kamailio does: 420).
+        headers.add("Supported", "path")
         request = Request("REGISTER", self.uri, headers)
         if purpose is Purpose.FETCH:
             return request

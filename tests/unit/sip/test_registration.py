@@ -51,6 +51,7 @@ def test_a_register_names_the_domain_and_the_address_of_record():
     request = registration_of().register(Purpose.REGISTER, NOW)
     assert request.uri == "sip:pbx.example.com"
     assert request.headers.get("To") == "<sip:6001@pbx.example.com>"
+    assert request.headers.values("Supported") == ["path"]
     assert contacts_of(request)[0].startswith("<sip:6001@10.0.0.5:5070;line=")
     assert contacts_of(request)[0].endswith(";expires=300")
 
