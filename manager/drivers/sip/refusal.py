@@ -8,7 +8,8 @@ from manager.text import quoted
 
 MAX_RETRY_AFTER = 3600.0
 """Seconds; a registrar that asks for more is asked again all the same."""
-_TRANSIENT = frozenset({408, 480, 486, 491})
+_TRANSIENT = frozenset({408, 430, 477, 478, 480, 486, 491})
+"""430 is a flow that failed (RFC 5626 §11.5); 477 and 478 are Kamailio's for a registrar it cannot reach."""
 
 
 def failure_of_response(response: Response, stage: Stage) -> Failure:

@@ -251,6 +251,7 @@ async def test_a_check_finds_that_the_account_is_gone(house):
         (500, [], FailureClass.TRANSIENT, None),
         (480, [], FailureClass.TRANSIENT, None),
         (408, [], FailureClass.TRANSIENT, None),
+        (478, [], FailureClass.TRANSIENT, None),
         (600, [], FailureClass.TRANSIENT, None),
         (403, [], FailureClass.CREDENTIALS, None),
         (404, [], FailureClass.PERMANENT, None),
