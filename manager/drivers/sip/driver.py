@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 
@@ -113,7 +114,9 @@ class _Opening:
         except DriverError as error:
             await session.close(graceful=False)
             raise self._placed(error, target) from None
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, (TimeoutError, asyncio.CancelledError)):
+                self._heard_nothing(target)
             await session.close(graceful=False)
             raise
         return session
@@ -137,12 +140,7 @@ class _Opening:
                 target, session.flow, url=self._url(target), tls=tls, reached=self._reach
             )
         port = recall(self._memory, self._key).port
-        try:
-            return await open_wire(target, session.flow, local_port=port, tls=tls, reached=self._reach)
-        except (TimeoutError, asyncio.CancelledError):
-            if target.transport != "udp" and self.stage is Stage.CONNECT:
-                self._forget_port()
-            raise
+        return await open_wire(target, session.flow, local_port=port, tls=tls, reached=self._reach)
 
     def _tls(self) -> ClientTls:
         settings = self._settings.tls
@@ -154,9 +152,19 @@ class _Opening:
             return self._endpoint.url.reveal()
         return f"{target.transport}://{host_port(self._endpoint.host, target.port)}/ws"
 
-    def _forget_port(self) -> None:
-        """Let the next session take another port: a firewall may hold on to the old connection."""
-        remember(self._memory, self._key, msgspec.structs.replace(recall(self._memory, self._key), port=None))
+    def _heard_nothing(self, target: Target) -> None:
+        """Let the next session take another port: a firewall or NAT may hold on to a dead path from this one.
+
+        Over UDP not before our binding has run out: until then the registrar may just hang, and allow us no
+        second Contact.
+        """
+        remembered = recall(self._memory, self._key)
+        if target.transport == "udp":
+            forget = self.stage is Stage.HANDSHAKE and remembered.until <= time.time()
+        else:
+            forget = self.stage is Stage.CONNECT
+        if forget:
+            remember(self._memory, self._key, msgspec.structs.replace(remembered, port=None))
 
     def _reach(self, stage: Stage) -> None:
         self.stage = stage

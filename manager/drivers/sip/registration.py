@@ -133,7 +133,7 @@ class Registration:
         """Return the next REGISTER without credentials."""
         self._remember(cseq=max(self.remembered.cseq + 1, int(now) - _CSEQ_EPOCH))
         headers = self._headers(self.remembered.call_id, self.remembered.cseq, "REGISTER")
-        # Without it a registrar may refuse what came through an edge proxy (RFC 3327 §5.3; Kamailio does: 420).
+        # Without it a registrar may refuse what came through an edge proxy (RFC 3327 §5.3; Kamailio: 420).
         headers.add("Supported", "path")
         request = Request("REGISTER", self.uri, headers)
         if purpose is Purpose.FETCH:
@@ -142,6 +142,8 @@ class Registration:
         headers.add("Contact", f"<{self.contact}>;expires={expires}")
         if purpose is Purpose.REGISTER:
             self.offered = self.contact
+            # Already now: the answer may be lost, and the Contact bound all the same.
+            self._remember(port=self._local[1])
         outdated = self.outdated(now)
         if outdated is not None:
             headers.add("Contact", f"<{outdated}>;expires=0")
@@ -196,7 +198,7 @@ class Registration:
 
     def bound(self, expires: int, now: float) -> None:
         """Remember that the Contact of the last REGISTER is bound for this long."""
-        self._remember(contact=str(self.offered), until=now + expires, port=self._local[1])
+        self._remember(contact=str(self.offered), until=now + expires)
 
     def unbound(self) -> None:
         """Remember that no binding of ours is left."""

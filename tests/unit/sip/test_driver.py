@@ -4,11 +4,13 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from manager.drivers.base import DriverError
 from manager.drivers.sip import create, driver
 from manager.drivers.sip.lookup import resolve
+from manager.drivers.sip.memory import recall, remember
 from manager.endpoint import parse_endpoint
 from manager.model import FailureClass, Stage
 from manager.secret import Secret, SecretSource
@@ -160,6 +162,41 @@ async def test_a_403_while_an_earlier_binding_lives_asks_for_patience_until_it_h
     failure = await house.refusal()
     assert failure.kind is FailureClass.OVERLOAD
     assert 280 < failure.retry_after <= 300
+
+
+async def gives_up(house, asked):
+    """Open, and cancel when the registrar was asked so often."""
+    before = len(house.registrar.registers)
+    opening = asyncio.create_task(house.open())
+    await house.registrar.until(lambda: len(house.registrar.registers) >= before + asked)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+
+
+async def test_a_contact_that_may_have_been_bound_without_an_answer_stays_the_same(house):
+    house.registrar.handle = lambda seen: [] if seen.one("Authorization") else house.registrar.usual(seen)
+    await gives_up(house, 2)
+    await gives_up(house, 2)
+    assert len({uri for seen in house.registrar.registers for uri, _ in seen.contacts}) == 1
+
+
+async def test_over_udp_a_port_that_nothing_comes_back_to_is_left_once_no_binding_lives(udp):
+    def contact():
+        return udp.registrar.registers[-1].contacts[0][0]
+
+    session = await udp.open()
+    await session.close(graceful=False)
+    udp.registrar.handle = lambda _: []
+    earlier = contact()
+    await gives_up(udp, 1)
+    await gives_up(udp, 1)
+    assert contact() == earlier
+    (key,) = udp.memory
+    remember(udp.memory, key, msgspec.structs.replace(recall(udp.memory, key), until=1.0))
+    await gives_up(udp, 1)
+    assert contact() == earlier
+    await gives_up(udp, 1)
+    assert contact() != earlier
 
 
 async def test_another_address_of_record_has_no_earlier_binding(house):
