@@ -92,8 +92,15 @@ class Server(ABC):
         self.start()
 
     def freeze(self) -> None:
-        """Hang the server: the kernel goes on accepting connections and acknowledging bytes."""
+        """Hang the server: the kernel goes on accepting connections and acknowledging bytes.
+
+        Returns when the last of its threads stands still; the signal alone leaves them a moment.
+        """
         self._signal(signal.SIGSTOP)
+        deadline = time.monotonic() + DEADLINE
+        while not self._stands_still():
+            assert time.monotonic() < deadline, "the server does not stop"
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         """Let a hung server go on."""
@@ -116,6 +123,18 @@ class Server(ABC):
         for path in [self.folder, *self.folder.rglob("*")]:
             os.chown(path, self._uid, self._uid)
 
+    def _stands_still(self) -> bool:
+        assert self._process is not None, "it does not run"
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if os.getpgid(int(process.name)) == self._process.pid:
+                    threads = [_state(thread) for thread in process.glob("task/*/stat")]
+                    if set(threads) - {"T", "Z"}:
+                        return False
+            except (ProcessLookupError, FileNotFoundError):
+                continue
+        return True
+
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None, "it does not run"
         os.killpg(self._process.pid, number)
@@ -130,6 +149,11 @@ class Server(ABC):
                 self._signal(signal.SIGKILL)
                 self._process.wait()
             self._process = None
+
+
+def _state(thread: Path) -> str:
+    """Return the letter of a thread's state (proc(5), /proc/pid/stat): `T` is stopped."""
+    return thread.read_text().rpartition(")")[2].split()[0]
 
 
 def free_ports(count: int) -> list[int]:
