@@ -195,7 +195,7 @@ class SipSession:
             if remaining <= 0:
                 self._end(_lost("the registration has run out and could not be refreshed"))
                 return
-            failure = await self._refreshed(min(self._refresh_timeout, remaining))
+            failure = await self._refreshed(try_timeout(remaining, self._refresh_timeout))
             if self.flow.over.done():
                 return
             self._listener.refreshed(failure)
@@ -249,6 +249,11 @@ def refresh_delay(expires: float, chance: float) -> float:
     What is left has room for several tries, and registrations made together do not stay together.
     """
     return expires * (0.6 + 0.15 * chance)
+
+
+def try_timeout(remaining: float, limit: float) -> float:
+    """Return how long a try to refresh may take: half of what remains at most, so that another one fits."""
+    return min(limit, max(remaining / 2, 1.0))
 
 
 def retry_delay(remaining: float, retry_after: float | None) -> float:

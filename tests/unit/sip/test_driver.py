@@ -412,6 +412,13 @@ async def test_ten_megabytes_without_a_line_end_end_the_session_and_not_the_memo
         assert len(session.flow.wire._framer._buffer) <= 128 * 1024
 
 
+async def test_a_peer_that_does_not_read_ends_the_session_and_fills_no_memory(tcp):
+    async with tcp.opened() as session:
+        session.flow.wire.send(b"x" * 16 * 1024 * 1024)
+        async with asyncio.timeout(5):
+            assert (await session.ended()).reason == "the peer does not read"
+
+
 async def test_lost_datagrams_are_sent_again(udp):
     lost = []
 
@@ -498,13 +505,15 @@ async def test_a_contact_that_nobody_sees_us_at_any_longer_is_replaced_at_once(h
         assert ":7777;" in session.facts["contact"]
 
 
-async def test_a_refresh_that_fails_is_counted_and_tried_again_while_the_binding_lives(house):
-    house.registrar.granted = 4
-    async with house.opened() as session:
-        house.registrar.handle = lambda seen: [reply(seen, 500)]
+@pytest.mark.parametrize("answers", [lambda seen: [reply(seen, 500)], lambda _: []], ids=["500", "silence"])
+async def test_a_refresh_that_fails_is_counted_and_tried_again_while_the_binding_lives(house, answers):
+    house.registrar.granted = 6
+    async with house.opened(policy=Policy(heartbeat_timeout=0.2)) as session:
+        house.registrar.handle = answers
         await house.witness.until(lambda: len(house.witness.refreshes) >= 1)
         assert house.witness.refreshes[0].stage is Stage.REFRESH
         house.registrar.handle = house.registrar.usual
+        session._refresh_timeout = 10
         await house.witness.until(lambda: None in house.witness.refreshes)
         assert not session._over.done()
 

@@ -10,7 +10,7 @@ from manager.drivers.sip.digest import parse_credentials, verify
 from manager.drivers.sip.memory import Remembered, recall
 from manager.drivers.sip.message import Headers, Response, parse_message
 from manager.drivers.sip.registration import Exchange, Identity, Purpose, Registration
-from manager.drivers.sip.session import refresh_delay, retry_delay
+from manager.drivers.sip.session import refresh_delay, retry_delay, try_timeout
 from manager.model import FailureClass, Stage
 from manager.secret import Secret
 
@@ -343,6 +343,13 @@ def test_a_refresh_leaves_room_for_another_try(expires, chance):
     delay = refresh_delay(expires, chance)
     assert 0.6 * expires <= delay <= 0.75 * expires
     assert 0 < retry_delay(expires - delay, None) <= expires - delay
+
+
+@given(st.integers(20, 100_000), st.floats(0, 1), st.floats(1, 60))
+def test_a_refresh_that_nobody_answers_leaves_time_for_one_more(expires, chance, limit):
+    remaining = expires - refresh_delay(expires, chance)
+    remaining -= try_timeout(remaining, limit)
+    assert remaining - retry_delay(remaining, None) >= 1.0
 
 
 @given(st.floats(0.001, 10_000), st.none() | st.floats(0, 10_000))

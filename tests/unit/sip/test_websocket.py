@@ -9,6 +9,7 @@ from websockets.http11 import Response
 
 from manager.drivers.base import DriverError
 from manager.drivers.sip import create
+from manager.drivers.sip.websocket import MAX_WAITING
 from manager.endpoint import parse_endpoint
 from manager.model import FailureClass, Stage
 from manager.settings import Tls
@@ -139,6 +140,16 @@ async def test_a_closed_websocket_ends_the_session_with_its_code(house):
     async with asyncio.timeout(5):
         assert "4001" in (await session.ended()).reason
     await session.close(graceful=True)
+
+
+async def test_a_peer_that_does_not_read_ends_the_session(house):
+    await house.serve()
+    session = await house.open(f"ws://127.0.0.1:{house.port}/")
+    for _ in range(MAX_WAITING + 1):
+        session.flow.wire.send(b"x")
+    async with asyncio.timeout(5):
+        assert (await session.ended()).reason == "the peer does not read"
+    await session.close(graceful=False)
 
 
 async def test_a_message_past_the_bound_ends_the_session(house):
