@@ -192,7 +192,7 @@ class Flow:
         """Tell the peer in its Via where it was heard (RFC 3261 §18.2.1, RFC 3581 §4)."""
         first, *others = response.headers.values("Via")
         via = parse_via(first)
-        address, port = self.wire.peer
+        address, port = self.wire.peer[0].partition("%")[0], self.wire.peer[1]
         if via.parameter("rport") == "":
             via = via.with_parameter("rport", str(port))
         if via.host != address or via.parameter("rport") is not None:

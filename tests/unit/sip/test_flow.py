@@ -80,6 +80,14 @@ async def test_a_response_says_where_the_request_was_heard():
     await flow.close()
 
 
+async def test_the_zone_of_a_link_local_address_stays_here():
+    flow = flow_of()
+    flow.wire.peer = ("fe80::1%eth0", 5060)
+    flow.received(WHOLE + b"\r\n")
+    assert parse_message(flow.wire.sent[0]).headers.get("Via").endswith("received=fe80::1")
+    await flow.close()
+
+
 async def test_a_flood_of_requests_is_dropped_past_the_bound_and_counted():
     flow = flow_of()
     for number in range(MAX_SERVER_TRANSACTIONS + 5):
