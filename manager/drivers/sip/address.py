@@ -60,10 +60,6 @@ class NameAddress:
         """Return the value of a header parameter (`tag`, `expires`), as `SipUri.parameter` does."""
         return find_parameter(self.parameters, name)
 
-    def with_parameter(self, name: str, value: str | None) -> NameAddress:
-        """Return a copy in which the parameter has this value."""
-        return replace(self, parameters=set_parameter(self.parameters, name, value))
-
     def __str__(self) -> str:
         name = ""
         if self.display_name:

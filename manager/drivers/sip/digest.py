@@ -256,18 +256,6 @@ def response_value(
     return digest(_octets(f"{a1}:{middle}:{a2}"))
 
 
-def challenge_value(
-    *, realm: str, nonce: str, algorithm: str = "MD5", qop: str | None = "auth", stale: bool = False
-) -> str:
-    """Return the value of the WWW-Authenticate header by which a server asks."""
-    parts = [f'realm="{escape(realm)}"', f'nonce="{escape(nonce)}"', f"algorithm={algorithm}"]
-    if qop:
-        parts.append(f'qop="{qop}"')
-    if stale:
-        parts.append("stale=true")
-    return "Digest " + ", ".join(parts)
-
-
 def escape(text: str) -> str:
     """Write text so that it may stand between quotes."""
     return text.replace("\\", "\\\\").replace('"', '\\"')

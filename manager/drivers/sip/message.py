@@ -124,9 +124,6 @@ class Headers:
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._lines)
 
-    def __len__(self) -> int:
-        return len(self._lines)
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Headers):
             return NotImplemented

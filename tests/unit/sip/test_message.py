@@ -107,7 +107,7 @@ def test_what_was_written_is_read_back(lines):
         return
     again = parse_message(raw)
     assert again.body == b"body"
-    assert len(again.headers) == len(lines) + 1
+    assert len(list(again.headers)) == len(lines) + 1
 
 
 @pytest.mark.parametrize("value", ["a\r\nX: y", "a\nb", "a\rb", "a\x00b"])
