@@ -188,9 +188,8 @@ class SipSession:
             self._moved.set()
 
     async def _keep_registered(self) -> None:
-        wait = refresh_delay(self._expires, random.random())  # noqa: S311 - spreads load, hides nothing
+        await self._until_due_or_moved()
         while True:
-            await self._until_due_or_moved(wait)
             remaining = self._until - self._clock()
             if remaining <= 0:
                 self._end(_lost("the registration has run out and could not be refreshed"))
@@ -201,14 +200,15 @@ class SipSession:
             self._listener.refreshed(failure)
             if failure is None:
                 self._listener.facts_changed()
-                wait = refresh_delay(self._expires, random.random())  # noqa: S311 - as above
+                await self._until_due_or_moved()
             elif failure.kind in _ENDING:
                 self._end(failure)
                 return
             else:
-                wait = retry_delay(self._until - self._clock(), failure.retry_after)
+                await asyncio.sleep(retry_delay(self._until - self._clock(), failure.retry_after))
 
-    async def _until_due_or_moved(self, wait: float) -> None:
+    async def _until_due_or_moved(self) -> None:
+        wait = refresh_delay(self._expires, random.random())  # noqa: S311 - spreads load, hides nothing
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self._moved.wait()

@@ -489,20 +489,37 @@ async def test_a_registration_is_refreshed_in_time(house):
         assert house.witness.refreshes == [None, None]
 
 
+def restart_nat(registrar, *refusal):
+    """Have every response say that we are seen at another port; `refusal` answers a REGISTER."""
+    usual = registrar.handle
+
+    def moved(seen):
+        answers = [reply(seen, *refusal)] if refusal and seen.method == "REGISTER" else usual(seen)
+        return [raw.replace(b";rport", b";rport=7777;received=127.0.0.1") for raw in answers]
+
+    registrar.handle = moved
+
+
 async def test_a_contact_that_nobody_sees_us_at_any_longer_is_replaced_at_once(house):
-    """7777 is the port that a NAT gives us after it was restarted."""
     async with house.opened() as session:
         earlier = house.registrar.binding
-
-        def moved(seen):
-            return [raw.replace(b";rport", b";rport=7777;received=127.0.0.1") for raw in usual(seen)]
-
-        usual, house.registrar.handle = house.registrar.usual, moved
+        restart_nat(house.registrar)
         await session.heartbeat()
         await house.witness.until(lambda: house.witness.refreshes == [None])
         assert dict(house.registrar.registers[-1].contacts)[earlier] == 0
         assert ":7777;" in house.registrar.binding
         assert ":7777;" in session.facts["contact"]
+
+
+async def test_a_new_contact_that_is_refused_is_not_tried_again_with_every_heartbeat(house):
+    async with house.opened() as session:
+        restart_nat(house.registrar, 503, "Retry-After: 100")
+        await session.heartbeat()
+        await house.witness.until(lambda: len(house.witness.refreshes) == 1)
+        tried = len(house.registrar.registers)
+        for _ in range(3):
+            await session.heartbeat()
+        assert len(house.registrar.registers) == tried
 
 
 @pytest.mark.parametrize("answers", [lambda seen: [reply(seen, 500)], lambda _: []], ids=["500", "silence"])
