@@ -27,6 +27,7 @@ class Server(ABC):
         self.system = system
         self._uid = uid
         self._process: subprocess.Popen[bytes] | None = None
+        _remove_leftovers(system.root / "tmp")
         self.folder = system.root / "tmp" / f"{name}-{os.getpid()}-{random.randrange(1 << 32):08x}"
         self.folder.mkdir(mode=0o700)
         self.inside = Path("/", self.folder.relative_to(system.root))
@@ -154,6 +155,13 @@ class Server(ABC):
 def _state(thread: Path) -> str:
     """Return the letter of a thread's state (proc(5), /proc/pid/stat): `T` is stopped."""
     return thread.read_text().rpartition(")")[2].split()[0]
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what runs that were killed have left; their number is in the name."""
+    for left in folder.iterdir():
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def free_ports(count: int) -> list[int]:
