@@ -23,6 +23,7 @@ import platformdirs
 from manager.embedded import EmbeddedClient
 from manager.errors import TrunklineError
 from manager.lock import InstanceLock, key_of
+from tui.formats import plural
 from tui.sanitise import clean
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def check(context: click.Context, path: Path | None) -> None:
     for connection in configuration.connections:
         places = ", ".join(endpoint.label for endpoint in connection.endpoints)
         click.echo(_printable(f"{connection.name}: {connection.type} at {places}"))
-    click.echo(_printable(f"{configuration.path}: {len(configuration.connections)} connections, no mistakes"))
+    count = plural(len(configuration.connections), "connection")
+    click.echo(_printable(f"{configuration.path}: {count}, no mistakes"))
 
 
 @main.group()
