@@ -23,7 +23,6 @@ import platformdirs
 from manager.embedded import EmbeddedClient
 from manager.errors import TrunklineError
 from manager.lock import InstanceLock, key_of
-from tui.formats import plural
 from tui.sanitise import clean
 
 if TYPE_CHECKING:
@@ -83,8 +82,9 @@ def check(context: click.Context, path: Path | None) -> None:
     for connection in configuration.connections:
         places = ", ".join(endpoint.label for endpoint in connection.endpoints)
         click.echo(_printable(f"{connection.name}: {connection.type} at {places}"))
-    count = plural(len(configuration.connections), "connection")
-    click.echo(_printable(f"{configuration.path}: {count}, no mistakes"))
+    count = len(configuration.connections)
+    noun = "connection" if count == 1 else "connections"
+    click.echo(_printable(f"{configuration.path}: {count} {noun}, no mistakes"))
 
 
 @main.group()
