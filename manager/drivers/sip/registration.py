@@ -5,6 +5,7 @@ Times are wall-clock seconds since 1970 and are passed in: what is remembered ou
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import ipaddress
 import secrets
@@ -293,10 +294,11 @@ class Exchange:
     def _authenticated(self, response: Response) -> Request:
         name = "WWW-Authenticate" if response.status == 401 else "Proxy-Authenticate"
         header = "Authorization" if response.status == 401 else "Proxy-Authorization"
-        try:
-            challenges = digest.ranked(digest.parse_challenges(response.headers.lines(name)))
-        except digest.DigestError:
-            challenges = []
+        challenges: list[digest.Challenge] = []
+        for line in response.headers.lines(name):
+            with contextlib.suppress(digest.DigestError):  # one that cannot be read hides no other
+                challenges += digest.parse_challenges([line])
+        challenges = digest.ranked(challenges)
         if not challenges:
             raise DriverError(
                 self._failure(

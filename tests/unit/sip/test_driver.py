@@ -164,6 +164,26 @@ async def test_a_403_while_an_earlier_binding_lives_asks_for_patience_until_it_h
     assert 280 < failure.retry_after <= 300
 
 
+async def test_a_registration_goes_over_ipv6(udp):
+    other = udp.registrar.udp
+    loop = asyncio.get_running_loop()
+    server, _ = await loop.create_datagram_endpoint(lambda: udp.registrar, local_addr=("::1", 0))
+    address = parse_endpoint(f"sip:[::1]:{server.get_extra_info('sockname')[1]};transport=udp")
+    async with udp.opened(endpoints=(address,), aor="sip:6001@[::1]") as session:
+        port = session.flow.wire.local[1]
+        first = udp.registrar.registers[0]
+        assert first.first == "REGISTER sip:[::1] SIP/2.0"
+        assert f" [::1]:{port};" in first.one("Via")
+        assert f"@[::1]:{port};" in udp.registrar.binding
+        assert await session.check() == "bound for 300 s"
+        udp.push(incoming("OPTIONS", udp))
+        (answer,) = await udp.answers()
+        assert "received=::1" in answer.one("Via")
+        await session.close(graceful=True)
+    assert udp.registrar.binding is None
+    other.abort()
+
+
 async def gives_up(house, asked):
     """Open, and cancel when the registrar was asked so often."""
     before = len(house.registrar.registers)

@@ -142,6 +142,13 @@ def test_the_strongest_challenge_is_answered_and_an_unknown_one_left():
     assert verify(credentials, password=SECRET, method="REGISTER")
 
 
+def test_a_challenge_that_cannot_be_read_hides_no_other():
+    exchange = exchange_of(registration_of())
+    exchange.first()
+    request = exchange.next(challenged('Digest realm="open', 'Digest realm="r", nonce="2"'))
+    assert 'nonce="2"' in request.headers.get("Authorization")
+
+
 def test_a_nonce_that_comes_again_is_counted_on():
     registration = registration_of()
     counts = []
