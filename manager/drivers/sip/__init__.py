@@ -1,8 +1,8 @@
 """Registrations at a SIP registrar: the driver, and the parts without IO that it is made of.
 
 `address`, `message`, `framing` and `digest` read and write what is on the wire; `transaction`,
-`registration`, `memory`, `refusal` and `uas` decide; `lookup`, `transport`, `websocket` and `flow` touch the
-network; `session` is one registration, and `driver` opens it.
+`registration`, `exchange`, `memory`, `refusal` and `uas` decide; `lookup`, `transport`, `websocket` and
+`flow` touch the network; `session` is one registration, and `driver` opens it.
 """
 
 from __future__ import annotations

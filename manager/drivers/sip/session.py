@@ -13,9 +13,10 @@ from manager.drivers.base import DriverError, SessionListener
 from manager.drivers.failures import failure_of
 from manager.drivers.sip import uas
 from manager.drivers.sip.address import host_port
+from manager.drivers.sip.exchange import Exchange
 from manager.drivers.sip.flow import Flow
 from manager.drivers.sip.message import Request, Response
-from manager.drivers.sip.registration import Exchange, Granted, Purpose, Registration
+from manager.drivers.sip.registration import Granted, Purpose, Registration
 from manager.model import FactValue, Failure, FailureClass, Stage
 from manager.text import quoted
 

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from manager.drivers.base import DriverError
 from manager.drivers.sip.address import parse_uri
 from manager.drivers.sip.digest import parse_credentials, verify
+from manager.drivers.sip.exchange import Exchange
 from manager.drivers.sip.memory import Remembered, recall
 from manager.drivers.sip.message import Headers, Response, parse_message
-from manager.drivers.sip.registration import Exchange, Identity, Purpose, Registration
+from manager.drivers.sip.registration import Identity, Purpose, Registration
 from manager.drivers.sip.session import refresh_delay, retry_delay, try_timeout
 from manager.model import FailureClass, Stage
 from manager.secret import Secret
