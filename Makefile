@@ -18,7 +18,7 @@ demo: $(READY)
 	@$(BIN)/trunkline demo
 
 test: $(READY)
-	$(BIN)/pytest -n 2 --ignore=tests/real
+	$(BIN)/pytest -n 4 --ignore=tests/real
 
 check: $(READY)
 	$(BIN)/ruff format --check .
