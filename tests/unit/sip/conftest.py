@@ -1,9 +1,11 @@
-"""Real traffic of Asterisk 22.10.1 as messages, in the order it went over the wire."""
+"""Real traffic of Asterisk 22.10.1 as messages, in the order it went over the wire; registrars to talk to."""
 
 import re
 from pathlib import Path
 
 import pytest
+
+from tests.unit.sip.house import House, nothing_left
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 _START = re.compile(rb"(?m)^(?=(?:[A-Z]+ \S+ SIP/2\.0|SIP/2\.0 [0-9]{3} [^\r\n]*)\r?$)")
@@ -27,3 +29,30 @@ def capture():
 @pytest.fixture(params=SIP_CAPTURES)
 def exchange(request):
     return messages_of(request.param)
+
+
+@pytest.fixture(params=["udp", "tcp"])
+async def house(request):
+    house = House(request.param)
+    await house.start()
+    yield house
+    await house.registrar.close()
+    await nothing_left()
+
+
+@pytest.fixture
+async def udp():
+    house = House("udp")
+    await house.start()
+    yield house
+    await house.registrar.close()
+    await nothing_left()
+
+
+@pytest.fixture
+async def tcp():
+    house = House("tcp")
+    await house.start()
+    yield house
+    await house.registrar.close()
+    await nothing_left()

@@ -13,8 +13,8 @@ from manager.drivers.sip.websocket import MAX_WAITING
 from manager.endpoint import parse_endpoint
 from manager.model import FailureClass, Stage
 from manager.settings import Tls
+from tests.unit.sip.house import nothing_left, settings_for
 from tests.unit.sip.registrar import Registrar, Seen, Witness
-from tests.unit.sip.test_driver import nothing_left, settings_for
 
 
 class WebSocketHouse:
