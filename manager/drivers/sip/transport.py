@@ -81,10 +81,10 @@ async def _connect(target: Target, local_port: int | None) -> socket.socket:
             created.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # Closed with a reset: TIME_WAIT would keep the port, and so the Contact, from the next session.
             created.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        if local_port is not None:
-            if stream:
-                created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            created.bind(("::" if target.family == socket.AF_INET6 else "0.0.0.0", local_port))  # noqa: S104
+        if local_port is not None and stream:
+            created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Port 0 too: one that `connect` picks may be shared with others' TIME_WAIT, and not be had again.
+        created.bind(("::" if target.family == socket.AF_INET6 else "0.0.0.0", local_port or 0))  # noqa: S104
         await asyncio.get_running_loop().sock_connect(created, target.socket_address)
     except BaseException:
         created.close()
