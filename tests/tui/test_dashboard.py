@@ -30,7 +30,7 @@ async def test_each_size_shows_the_number_the_problems_and_their_reasons(size):
         (Phase.UP, ("up", "12 ms", "registered until")),
         (Phase.SUSPECT, ("suspect", "1/3", "no answer to OPTIONS since")),
         (Phase.CONNECTING, ("connecting", "4/15", "trying now", "after connection refused")),
-        (Phase.WAITING, ("waiting", "4/15", "━", "5 s", "connection refused")),
+        (Phase.WAITING, ("waiting", "4/15", "━", " s  connection refused")),
         (Phase.PARKED, ("parked", "next try ", "connection refused")),
         (Phase.BLOCKED, ("blocked", "next try ", "wrong secret or ACL", "mend the password")),
         (Phase.PAUSED, ("paused", "paused since", "p resumes")),
