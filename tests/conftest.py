@@ -7,6 +7,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something about the machine, nothing about the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 CANARIES = re.compile(r"canary|c4n4ry", re.IGNORECASE)
 """How the secrets of the tests are called. None may reach a log or an output, whatever a test provokes."""

@@ -28,7 +28,7 @@ jitter = 0
 base_delay = 0.2
 max_delay = 1
 heartbeat_interval = 0.5
-heartbeat_timeout = 0.5
+heartbeat_timeout = 10
 suspect_timeout = 0.3
 stable_after = 1
 

@@ -24,7 +24,7 @@ async def test_a_signal_stops_it_cleanly_with_the_sessions_closed_and_the_last_p
 
 
 async def test_it_stops_by_itself_after_the_seconds_that_were_asked_for(start, settings):
-    async with start("watch", "--config", settings, "--for", "1.5") as running:
+    async with start("watch", "--config", settings, "--for", "5") as running:
         async with asyncio.timeout(PATIENCE):
             output, complaints = await running.process.communicate()
         assert running.process.returncode == 0
@@ -131,6 +131,7 @@ async def test_no_secret_is_in_any_output_log_or_file_in_any_fault(
     fault, start, settings, home, ami, sip, websocket, environment
 ):
     environment["PYTHONASYNCIODEBUG"] = "1"
+    settings.write_text(settings.read_text().replace("heartbeat_timeout = 10", "heartbeat_timeout = 0.5"))
     ami.fault = sip.fault = websocket.fault = fault
     async with start("watch", "--config", settings, "--for", "2.5") as running:
         async with asyncio.timeout(PATIENCE):

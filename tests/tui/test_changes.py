@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 import time
@@ -154,8 +155,16 @@ async def test_a_manager_that_does_not_answer_is_a_sentence_and_is_asked_again(m
         client.snapshot_error = None
         await text_seen(pilot, "desk")
         await text_gone(pilot, "does not answer")
+        answer, may_answer = client.snapshot, asyncio.Event()
+
+        async def answer_when_allowed():
+            await may_answer.wait()
+            return await answer()
+
+        client.snapshot = answer_when_allowed
         client.end_streams()
         await text_seen(pilot, "has ended its stream of events")
+        may_answer.set()
         await text_gone(pilot, "has ended its stream")
 
 

@@ -98,15 +98,22 @@ async def test_what_is_under_way_stands_in_the_row_until_the_result_is_there():
 
 
 async def test_a_result_makes_room_for_the_row_s_own_text_again(monkeypatch):
-    monkeypatch.setattr("tui.orders.SHOWN_FOR", 1.0)
+    monkeypatch.setattr("tui.orders.SHOWN_FOR", 0.1)
     app, client = app_of(connection("desk"))
     client.answer = lambda _: (
         Result(connection="desk", ok=True, text="answered in 12 ms", status=client.statuses["desk"]),
     )
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "registered until")
+        orders, timers = app.screen.orders, []
+        later = orders._later
+        orders._later = lambda *timer: timers.append(timer)
         await pilot.press("u")
         await text_seen(pilot, "answered in 12 ms")
+        assert "registered until" not in row_of(app, "desk")
+        # Its time begins to run when it has been seen, however long that took.
+        (timer,) = timers
+        later(*timer)
         await text_seen(pilot, "registered until")
         assert client.commands == [Refresh()]
 

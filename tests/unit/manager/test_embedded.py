@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -106,9 +107,11 @@ async def test_a_frozen_caller_delays_no_heartbeat():
     )
     with EmbeddedClient([one], drivers={"fake": server.create}) as client:
         await reach(client, Phase.UP)
-        frozen = threading.Event()
-        frozen.wait(0.5)  # blocks this loop, as a terminal that does not read does
-        assert server.sessions[0].heartbeats >= 5
+        frozen, session = threading.Event(), server.sessions[0]
+        before, deadline = session.heartbeats, time.monotonic() + 10
+        while session.heartbeats < before + 5:
+            assert time.monotonic() < deadline
+            frozen.wait(0.01)  # blocks this loop, as a terminal that does not read does
 
 
 async def test_a_manager_that_cannot_start_says_so():

@@ -152,7 +152,7 @@ async def test_a_registrar_that_says_nothing_to_the_un_register_costs_two_second
     monkeypatch.setattr("manager.drivers.sip.session.CLOSE_TIMEOUT", 0.1)
     session = await house.open()
     house.registrar.handle = lambda _: []
-    async with asyncio.timeout(1.5):
+    async with asyncio.timeout(10):  # the transaction alone would wait for 32 s
         await session.close(graceful=True)
 
 
@@ -204,7 +204,7 @@ async def test_a_hung_address_is_left_for_the_next_one_and_credentials_go_to_one
             return [bad, good]
 
         monkeypatch.setattr(driver, "resolve", both)
-        async with udp.opened(policy=Policy(connect_timeout=0.6)):
+        async with udp.opened(policy=Policy(connect_timeout=5)):
             assert hung.registrar.registers
         refused = len(udp.registrar.registers)
         hung.registrar.handle = hung.registrar.usual
