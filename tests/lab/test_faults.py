@@ -258,16 +258,23 @@ async def test_drop_reaches_sessions_of_a_frozen_server(server: LabServer, diale
 async def test_a_restart_refuses_for_its_pause_and_keeps_the_port(
     server: LabServer, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port, sleep, pause_is_over = server.port, asyncio.sleep, asyncio.Event()
+    port, sleep = server.port, asyncio.sleep
+    pausing, pause_is_over = asyncio.Event(), asyncio.Event()
 
     async def held(seconds: float) -> None:
-        await (pause_is_over.wait() if seconds == 321.0 else sleep(seconds))
+        if seconds == 321.0:
+            pausing.set()
+            await pause_is_over.wait()
+        else:
+            await sleep(seconds)
 
     monkeypatch.setattr("manager.lab.server.asyncio.sleep", held)
     async with connected(port) as client:
         await dialect.log_in(client)
         restarting = asyncio.create_task(server.restart(pause=321.0))
         await client.rest()
+        async with asyncio.timeout(10):
+            await pausing.wait()
         assert await refused(server)
         pause_is_over.set()
         await restarting
