@@ -30,14 +30,18 @@ class Terminal:
         self.folder = folder
         self.output = b""
         self.code: int | None = None
-        self.pid, self.master = pty.fork()
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self.before = termios.tcgetattr(slave)
+        self.pid = os.fork()
         if not self.pid:
-            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+            os.login_tty(slave)
             os.chdir(ROOT)
             os.environ["PYTHONPATH"] = str(ROOT)
             os.environ.pop("PYTHONUNBUFFERED", None)
             program = str(Path(__file__).with_name("terminal_program.py"))
             os.execv(sys.executable, [sys.executable, program, str(folder), story])
+        os.close(slave)
 
     def read(self, seconds: float = 0.05) -> int:
         """Read what is there; return how many bytes there were."""
@@ -105,7 +109,6 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_the_program_in_good_order_and_gives_the_screen_back(start, number):
     terminal = start("calm")
-    before = termios.tcgetattr(terminal.master)
     terminal.until(lambda: b"desk" in terminal.output)
     os.kill(terminal.pid, number)
     terminal.until(terminal.ended)
@@ -116,7 +119,7 @@ def test_a_signal_ends_the_program_in_good_order_and_gives_the_screen_back(start
     assert terminal.trace("gave_up") == ""
     assert LEAVES_THE_ALTERNATE_SCREEN in terminal.output
     assert terminal.output.rindex(b"\x1b[?25h") > terminal.output.rindex(b"\x1b[?25l")
-    assert termios.tcgetattr(terminal.master)[3] == before[3]
+    assert termios.tcgetattr(terminal.master)[3] == terminal.before[3]
 
 
 def test_a_terminal_that_does_not_read_does_not_keep_the_program_from_ending(start):
