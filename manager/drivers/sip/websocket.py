@@ -140,8 +140,9 @@ def _refused(error: Exception) -> Failure:
         kind = FailureClass.PERMANENT
         if status in (401, 403):
             kind = FailureClass.CREDENTIALS
-        elif status >= 500 or status in (404, 408, 429):
-            # 404 as well: a server that is starting knows its port before its paths.
+        elif status >= 500 or status in (400, 404, 408, 429):
+            # A server that is starting knows its port before its paths (404), and these before what is
+            # spoken on them (400).
             kind = FailureClass.TRANSIENT
         return Failure(
             kind=kind,

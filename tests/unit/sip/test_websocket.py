@@ -103,7 +103,8 @@ async def test_wss_checks_the_certificate_and_says_so_in_order(house, pki):
     [
         (302, FailureClass.PERMANENT),
         (401, FailureClass.CREDENTIALS),
-        (400, FailureClass.PERMANENT),
+        (410, FailureClass.PERMANENT),
+        (400, FailureClass.TRANSIENT),
         (404, FailureClass.TRANSIENT),
         (503, FailureClass.TRANSIENT),
     ],
