@@ -105,6 +105,18 @@ class LoginWithheld(ConnectionEvent, frozen=True, kw_only=True, tag="connection:
     host: str
 
 
+class WokenBySibling(ConnectionEvent, frozen=True, kw_only=True, tag="connection:wokenBySibling"):
+    """A wait ends early because a sibling is back; `deadline` of `status` says when. Its attempt follows."""
+
+    sibling: str
+
+
+class DoubtedBySibling(ConnectionEvent, frozen=True, kw_only=True, tag="connection:doubtedBySibling"):
+    """A heartbeat goes at once because a sibling has died."""
+
+    sibling: str
+
+
 class Reported(ConnectionEvent, frozen=True, kw_only=True, tag="connection:reported"):
     """Something that only this type of connection knows (`incomingCall`)."""
 
@@ -151,6 +163,8 @@ AnyEvent = (
     | Recovered
     | MaxAttemptsReached
     | LoginWithheld
+    | WokenBySibling
+    | DoubtedBySibling
     | Reported
     | Reconnected
     | BudgetChanged

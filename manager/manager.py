@@ -13,6 +13,7 @@ from manager.drivers.base import Driver, DriverFactory, Session
 from manager.engine import operator
 from manager.engine.budget import LoginBudget
 from manager.engine.clock import Clock, SystemClock
+from manager.engine.group import Groups
 from manager.engine.health import Aggregate, band
 from manager.engine.outage import Outage
 from manager.engine.supervisor import Supervisor
@@ -86,6 +87,7 @@ class ConnectionManager:
         self._known: dict[str, Status] = {}
         """The last published status of each connection, as counted in the aggregate."""
         self._outage = Outage()
+        self._groups = Groups(self._clock)
         self._budget = LoginBudget(self._clock, self._store.section("login budget"), self._budget_changed)
 
     # --- life -------------------------------------------------------------------------------------------
@@ -133,6 +135,7 @@ class ConnectionManager:
             self._driver(settings),
             clock=self._clock,
             budget=self._budget,
+            groups=self._groups,
             publish=self._publish,
             deliver=lambda message: self._deliver(name, message),
             chance=self._chance,

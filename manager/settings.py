@@ -38,6 +38,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     login_budget: int = 4
     """Refused logins that a host gets within `login_window`."""
     login_window: float = 600.0
+    start_rate: float = 80.0
+    """Connections that are opened on a host in a second at most; 0 for no such bound."""
+    sibling_wake: bool = True
+    """Whether a connection of the same group that comes back ends a wait."""
+    sibling_doubt: bool = True
+    """Whether the death of a connection of the same group calls for a heartbeat at once."""
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):

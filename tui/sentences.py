@@ -9,6 +9,7 @@ from manager.events import (
     Added,
     BudgetChanged,
     ConnectionEvent,
+    DoubtedBySibling,
     Event,
     ListenerDetached,
     LoginWithheld,
@@ -19,6 +20,7 @@ from manager.events import (
     Removed,
     Reported,
     StateChanged,
+    WokenBySibling,
 )
 from manager.model import Phase, Status
 from tui import formats, phases, rows
@@ -76,6 +78,16 @@ def _max_attempts(event: MaxAttemptsReached) -> LogLine:
 @log_line.register
 def _withheld(event: LoginWithheld) -> LogLine:
     return _line(event, "withheld", "warn", f"no login tried: the budget of {event.host} is used up")
+
+
+@log_line.register
+def _woken(event: WokenBySibling) -> LogLine:
+    return _line(event, "woken", "muted", f"{event.sibling} is back · not waiting any longer")
+
+
+@log_line.register
+def _doubted(event: DoubtedBySibling) -> LogLine:
+    return _line(event, "asked", "muted", f"{event.sibling} was lost · asked for a sign of life at once")
 
 
 @log_line.register

@@ -62,6 +62,11 @@ def read_policy(section: Section, given: Policy) -> Policy:
         jitter=section.number("jitter", given.jitter, "a number from 0 to 1", lambda value: 0 <= value <= 1),
         login_budget=section.integer("login_budget", given.login_budget, low=1, high=1000),
         login_window=_seconds(section, "login_window", given.login_window),
+        start_rate=section.number(
+            "start_rate", given.start_rate, "a number from 0.1 to 10000, or 0 for no bound", _is_rate
+        ),
+        sibling_wake=section.flag("sibling_wake", default=given.sibling_wake),
+        sibling_doubt=section.flag("sibling_doubt", default=given.sibling_doubt),
     )
     if policy.max_delay < policy.base_delay and ("max_delay" in section or "base_delay" in section):
         name = "max_delay" if "max_delay" in section else "base_delay"
@@ -309,6 +314,10 @@ def _is_proxy(text: str) -> bool:
 
 def _is_host(text: str) -> bool:
     return text.isprintable() and not any(character in " /@:?#" for character in text)
+
+
+def _is_rate(value: float) -> bool:
+    return value == 0 or 0.1 <= value <= 10_000
 
 
 def _any(text: str) -> bool:

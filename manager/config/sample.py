@@ -32,6 +32,10 @@ _SAMPLE = """\
 # login_budget = 4           # refused logins that a host is asked to bear…
 # login_window = 600         # …within this time
 
+# start_rate = 80            # connections opened on a host in a second at most; 0 for no such bound
+# sibling_wake = true        # one of the same host (or group) that comes back ends the waits of the others
+# sibling_doubt = true       # one that dies makes the others send a sign of life at once
+
 [connections.pbx1-ami]
 type = "ami"                                  # Asterisk's manager interface
 endpoints = ["ami://127.0.0.1:5038"]          # amis:// is TLS; several addresses form a pool

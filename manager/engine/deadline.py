@@ -1,9 +1,24 @@
-"""A deadline for a driver's call, and what keeps a driver from confusing us with cancellations."""
+"""Deadlines for a driver's calls, and what keeps a driver from confusing us with cancellations."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from types import TracebackType
+
+from manager.drivers.base import Session
+from manager.engine.trace import frames_of
+from manager.model import Failure, FailureClass, Stage
+
+log = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT = 3.0
+"""Seconds that a session gets to close; a polite close takes 2 at most."""
+
+_SILENCE = {
+    Stage.LOOKUP: "the name servers do not answer",
+    Stage.CONNECT: "packets are dropped on the way (filtered, banned, or the host is down)",
+}
 
 
 class Cancellation(Exception):  # noqa: N818 - shown as "unexpected Cancellation"
@@ -44,3 +59,26 @@ def obey_cancellation() -> None:
     """Raise the cancellation that a driver has swallowed, if it has."""
     if was_cancelled():
         raise asyncio.CancelledError
+
+
+def too_late(stage: Stage, limit: float) -> Failure:
+    """Describe an attempt that did not succeed in `limit` seconds."""
+    return Failure(
+        kind=FailureClass.TRANSIENT,
+        stage=stage,
+        reason=f"no answer in {limit:g} s ({stage.value})",
+        hint=_SILENCE.get(
+            stage, "the server accepts connections but does not answer: it hangs or is overloaded"
+        ),
+    )
+
+
+async def close_in_time(session: Session, *, graceful: bool) -> None:
+    """Close a session, whatever its driver makes of it."""
+    try:
+        async with Deadline(CLOSE_TIMEOUT):
+            await session.close(graceful=graceful)
+    except TimeoutError:
+        log.error("a session did not close in %g s", CLOSE_TIMEOUT)
+    except Exception as error:  # noqa: BLE001 - a driver's mistake must not stop the next attempt
+        log.error("closing a session raised %s", frames_of(error))

@@ -1,11 +1,240 @@
-"""Which connections share a fate."""
+"""What connections that share a fate learn from each other: that one is back, and that one has died.
+
+A group is a host, or what the configuration calls one. Each connection has a `Sibling` here, by which its
+supervisor tells what becomes of it and is told of the others:
+
+- Sibling wake: one that comes back up ends the waits of the others, also of those whose attempt was under way
+  and then fails. It does so once in an outage: one that drops before it is stable tells again only once
+  it is.
+- Sibling doubt: one that dies makes the others that are up send a heartbeat now.
+
+Neither becomes a storm. A wait that a sibling ends is followed by its own attempt, with its own number. Who
+was woken n times in an outage is deaf at the beginning of a wait, for as long as the nth wait of the schedule,
+and what it hears meanwhile counts then: a server that refuses one while it takes all others is not hammered.
+A group doubts as a whole and once in five seconds; a death between two of these rounds starts the next one.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
 from manager.endpoint import Endpoint
+from manager.engine.clock import Clock
+from manager.engine.pacing import Pacing
+from manager.engine.policy import Wait, delay, patience
+from manager.engine.vigil import LifeOver
+from manager.model import Failure, FailureClass, Phase
 from manager.settings import ConnectionSettings
+
+DOUBT_INTERVAL = 5.0
+"""Seconds from one round of doubt in a group to the next."""
+
+_SHARED = (FailureClass.TRANSIENT, FailureClass.OVERLOAD)
+"""Failures that may be those of the host; any other is the connection's own."""
 
 
 def group_of(settings: ConnectionSettings, endpoint: Endpoint) -> str:
     """Return the name of a connection's group: the configured one, else the host of the endpoint in use."""
     return settings.group or endpoint.host
+
+
+class Reached(Protocol):
+    """The supervisor, as the siblings of its connection reach it."""
+
+    def woken_by_sibling(self, sibling: str, at: float) -> bool:
+        """End the wait under way at `at` on the monotonic clock; return False where it must not be ended."""
+
+    def doubted_by_sibling(self, sibling: str) -> bool:
+        """Send a heartbeat now; return False where there is no need."""
+
+
+class Groups:
+    """Every group by its name, and the pacing of all hosts."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.pacing = Pacing(clock)
+        self._groups: dict[str, Group] = defaultdict(lambda: Group(clock))
+
+    def group(self, name: str) -> Group:
+        """Return the group of this name."""
+        return self._groups[name]
+
+
+class Sibling:
+    """One connection among those that share its fate."""
+
+    def __init__(self, settings: ConnectionSettings, groups: Groups, reached: Reached) -> None:
+        self.name = settings.name
+        self._settings = settings
+        self.policy = settings.policy
+        self._groups = groups
+        self._clock = groups.clock
+        self._reached = reached
+        self._joined: Group | None = None
+        """The group that it is up in, or was last."""
+        self._untold = True
+        """Whether it was down, and has not told since that it is back."""
+        self._told = False
+        """Whether it has told that it is back since it was stable last."""
+        self._opening_since: float | None = None
+        """When the attempt began that failed last or is under way; None for a session that came up."""
+        self._wakes = 0
+        """How often siblings have woken it since it was stable last."""
+        self._deaf_until = 0.0
+        """Until when in the wait under way what it hears is put off."""
+        self._ends_at: float | None = None
+        """When the wait under way ends by itself; None where it does not."""
+
+    async def turn(self, host: str) -> None:
+        """Return when it is this one's turn to open a connection on a host."""
+        await self._groups.pacing.turn(host, self.policy.start_rate)
+
+    def opens(self) -> None:
+        """Note that an attempt begins."""
+        self._opening_since = self._clock.monotonic()
+
+    @contextmanager
+    def waits(
+        self, endpoint: Endpoint, wait: Wait, failure: Failure, ends_at: float | None
+    ) -> Iterator[None]:
+        """Hear, for as long as a wait for a try of `endpoint` lasts, of siblings that come back."""
+        self._untold = True
+        if not self.policy.sibling_wake or wait.phase is Phase.BLOCKED or failure.kind not in _SHARED:
+            yield
+            return
+        group = self._group(endpoint)
+        self._ends_at = ends_at
+        deaf_for = delay(self.policy, self._wakes, 0.0) if self._wakes else 0.0
+        self._deaf_until = self._clock.monotonic() + max(deaf_for, patience(self.policy, failure))
+        group.waiting[self.name] = self
+        try:
+            back = group.back
+            if back is not None and self._opening_since is not None and back.at > self._opening_since:
+                self.hears_of(back.name)
+            yield
+        finally:
+            group.waiting.pop(self.name, None)
+
+    @contextmanager
+    def is_up(self, endpoint: Endpoint) -> Iterator[None]:
+        """Tell the siblings that this one is up, unless that is no news; and that it dies, if it does."""
+        group = self._joined = self._group(endpoint)
+        self._opening_since = None
+        if self._untold and not self._told:
+            self._tell()
+        group.up[self.name] = self
+        died = False
+        try:
+            yield
+        except LifeOver as over:
+            died = over.failure is not None and over.failure.kind in _SHARED
+            raise
+        finally:
+            group.leaves(self, died=died)
+
+    def is_stable(self) -> None:
+        """Begin anew: the outage is over, and what was kept from the siblings is certain now."""
+        if self._untold:
+            self._tell()
+        self._told = False
+        self._wakes = 0
+
+    def hears_of(self, sibling: str) -> None:
+        """Take in that a sibling is back: end the wait now, or when this one is no longer deaf."""
+        at = max(self._clock.monotonic(), self._deaf_until)
+        if sibling == self.name or (self._ends_at is not None and at >= self._ends_at):
+            return
+        if self._reached.woken_by_sibling(sibling, at):
+            self._ends_at = at
+            self._wakes += 1
+
+    def doubts(self, dead: str) -> bool:
+        """Send a heartbeat now because of a sibling that died; return whether one goes."""
+        return self.policy.sibling_doubt and dead != self.name and self._reached.doubted_by_sibling(dead)
+
+    def _tell(self) -> None:
+        self._untold, self._told = False, True
+        if self._joined is not None:
+            self._joined.is_back(self.name)
+
+    def _group(self, endpoint: Endpoint) -> Group:
+        return self._groups.group(group_of(self._settings, endpoint))
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Who came back, and when on the monotonic clock."""
+
+    name: str
+    at: float
+
+
+class Group:
+    """Who of a group waits, who is up, and what became known in it last."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.waiting: dict[str, Sibling] = {}
+        self.up: dict[str, Sibling] = {}
+        self.back: Return | None = None
+        self._dead = ""
+        """Who died last, until a round of doubt begins; empty for nobody."""
+        self._cause = ""
+        """Whose death the round under way is about."""
+        self._doubtful: list[Sibling] = []
+        """Who is still to be doubted in it."""
+        self._rested_at = -math.inf
+        """When the next round may begin."""
+        self._timer: asyncio.TimerHandle | None = None
+        """The next step of a round; there is none without a session that is up, so none outlives them."""
+
+    def is_back(self, name: str) -> None:
+        """Let those who wait hear that one is back."""
+        self.back = Return(name, self._clock.monotonic())
+        for sibling in tuple(self.waiting.values()):
+            sibling.hears_of(name)
+
+    def leaves(self, sibling: Sibling, *, died: bool) -> None:
+        """Note that one is no longer up; doubt the others if it died."""
+        self.up.pop(sibling.name, None)
+        if died:
+            self._dead = sibling.name
+        if not self.up:
+            self._rest()
+        elif died and self._timer is None:
+            self._plan_round()
+
+    def _rest(self) -> None:
+        self._dead = ""
+        self._doubtful.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _plan_round(self) -> None:
+        start = max(self._clock.monotonic(), self._rested_at)
+        self._timer = asyncio.get_running_loop().call_at(start, self._begin_round)
+
+    def _begin_round(self) -> None:
+        self._cause, self._dead = self._dead, ""
+        self._doubtful = list(reversed(self.up.values()))
+        self._rested_at = self._clock.monotonic() + DOUBT_INTERVAL
+        self._doubt_next()
+
+    def _doubt_next(self) -> None:
+        self._timer = None
+        while self._doubtful:
+            sibling = self._doubtful.pop()
+            rate = sibling.policy.start_rate
+            if self.up.get(sibling.name) is sibling and sibling.doubts(self._cause) and rate:
+                self._timer = asyncio.get_running_loop().call_later(1.0 / rate, self._doubt_next)
+                return
+        if self._dead:
+            self._plan_round()

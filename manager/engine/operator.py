@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from manager.engine.clock import Clock
-from manager.engine.supervisor import CLOSE_TIMEOUT, Supervisor
+from manager.engine.deadline import CLOSE_TIMEOUT
+from manager.engine.supervisor import Supervisor
 from manager.engine.vigil import Examination
 from manager.model import Failure, Phase, Result, Status
 

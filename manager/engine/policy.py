@@ -49,13 +49,13 @@ def next_wait(policy: Policy, failure: Failure, *, attempt: int, refusals: int, 
     refused = failure.kind is FailureClass.CREDENTIALS and refusals >= REFUSALS_TO_BLOCK
     if refused or failure.kind in _HOPELESS:
         return Wait(Phase.BLOCKED, policy.blocked_retry or math.inf, 0)
-    patience = _patience(policy, failure)
+    asked = patience(policy, failure)
     if attempt > policy.max_attempts:
-        return Wait(Phase.PARKED, max(policy.cooldown, patience) if policy.cooldown else math.inf, 0)
-    return Wait(Phase.WAITING, max(delay(policy, attempt, chance), patience), attempt)
+        return Wait(Phase.PARKED, max(policy.cooldown, asked) if policy.cooldown else math.inf, 0)
+    return Wait(Phase.WAITING, max(delay(policy, attempt, chance), asked), attempt)
 
 
-def _patience(policy: Policy, failure: Failure) -> float:
+def patience(policy: Policy, failure: Failure) -> float:
     """Return what the server asked for, up to the longest wait that the policy knows."""
     longest = max(policy.max_delay, policy.cooldown, policy.blocked_retry)
     return min(failure.retry_after or 0.0, longest)

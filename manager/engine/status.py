@@ -17,6 +17,7 @@ from manager.engine.policy import Wait
 from manager.engine.trace import frames_of
 from manager.events import (
     ConnectionEvent,
+    DoubtedBySibling,
     FactsChanged,
     LoginWithheld,
     MaxAttemptsReached,
@@ -26,6 +27,7 @@ from manager.events import (
     Reported,
     Stable,
     StateChanged,
+    WokenBySibling,
 )
 from manager.model import Facts, FactValue, Failure, Phase, Status
 from manager.settings import ConnectionSettings
@@ -113,6 +115,15 @@ class StatusWriter:
     def withheld(self, host: str) -> None:
         """A login was not tried because the budget of `host` is used up."""
         self._tell(LoginWithheld, {}, host=host)
+
+    def woken_by_sibling(self, sibling: str, deadline: float) -> None:
+        """The wait under way now ends at `deadline`, because a sibling is back."""
+        shift = self._clock.wall() - self._clock.monotonic()
+        self._tell(WokenBySibling, {"deadline": deadline, "next_attempt": deadline + shift}, sibling=sibling)
+
+    def doubted_by_sibling(self, sibling: str) -> None:
+        """A heartbeat goes now, because a sibling has died."""
+        self._tell(DoubtedBySibling, {}, sibling=sibling)
 
     def rest(self, phase: Phase, failure: Failure | None = None) -> None:
         """The connection is stopped or paused."""

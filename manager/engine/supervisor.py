@@ -23,7 +23,8 @@ from manager.endpoint import Endpoint
 from manager.engine.budget import LoginBudget, LoginWithheldError, Slot
 from manager.engine.clock import Clock
 from manager.engine.credentials import Credentials
-from manager.engine.deadline import Deadline, obey_cancellation
+from manager.engine.deadline import Deadline, close_in_time, obey_cancellation, too_late
+from manager.engine.group import Groups, Sibling
 from manager.engine.listener import GenerationListener
 from manager.engine.policy import Wait, next_wait
 from manager.engine.pool import Pool
@@ -34,9 +35,6 @@ from manager.model import Facts, Failure, FailureClass, Phase, Stage, Status
 from manager.settings import ConnectionSettings
 
 log = logging.getLogger(__name__)
-
-CLOSE_TIMEOUT = 3.0
-"""Seconds that a session gets to close; a polite close takes 2 at most."""
 
 
 class Supervisor:
@@ -49,6 +47,7 @@ class Supervisor:
         *,
         clock: Clock,
         budget: LoginBudget,
+        groups: Groups,
         publish: Publish,
         deliver: Callable[[object], None],
         chance: Callable[[], float] = random.random,
@@ -63,6 +62,7 @@ class Supervisor:
         self._pool = Pool(settings.endpoints)
         self._writer = StatusWriter(settings, self._pool.current, clock, publish)
         self._credentials = Credentials(settings, budget)
+        self._sibling = Sibling(settings, groups, self)
         self._task: asyncio.Task[None] | None = None
         """The loop; None while the connection is at rest."""
         self._ending: set[asyncio.Task[None]] = set()
@@ -77,6 +77,8 @@ class Supervisor:
         """The wait that was decided on; None to open again at once."""
         self._failure: Failure | None = None
         self._woken = asyncio.Event()
+        self._alarm = asyncio.timeout(None)
+        """What ends the wait under way at its deadline, which a sibling may bring forward."""
         self._arrivals: list[asyncio.Future[None]] = []
         """Who waits for the attempt under way, or the next, to succeed or fail."""
         self._override = False
@@ -153,9 +155,8 @@ class Supervisor:
 
     def withheld_for(self) -> float:
         """Return the seconds for which the login budget holds the next try back; 0 where it does not."""
-        host = self.host
-        needed = self._credentials.must_reserve(host)
-        return self._budget.seconds_to_slot(host, self._policy) if needed else 0.0
+        needed = self._credentials.must_reserve(self.host)
+        return self._budget.seconds_to_slot(self.host, self._policy) if needed else 0.0
 
     # --- the loop ---------------------------------------------------------------------------------------
 
@@ -186,7 +187,8 @@ class Supervisor:
             self.vigil = Vigil(session, self._policy, self._clock, self)
             self._writer.up(session)
             self._arrive()
-            await self.vigil.hold()
+            with self._sibling.is_up(self._pool.current):
+                await self.vigil.hold()
 
     def _next_wait(self, turn: RetryCallState) -> float:
         """Decide what follows the life that just ended; tenacity adds 1 to the attempt number after this."""
@@ -223,21 +225,22 @@ class Supervisor:
         self._writer.waiting(wait, until, failure)
         if not self._woken.is_set():
             self._arrive()
-        if await self._until_woken(wait, until):
+        if await self._until_woken(wait, failure, until):
             self._attempt = 1
             assert self._turn is not None  # noqa: S101 - a turn has begun before any wait
             self._turn.attempt_number = 2
 
-    async def _until_woken(self, wait: Wait, end: float | None) -> bool:
-        """Return whether the wait ended before its deadline: by a person's wish or, blocked, a new secret."""
+    async def _until_woken(self, wait: Wait, failure: Failure, end: float | None) -> bool:
+        """Return whether the wait ended by a person's wish or, blocked, a new secret: not at its deadline."""
         while True:
             until = end
             if wait.phase is Phase.BLOCKED:
                 look = self._clock.monotonic() + self._policy.health_interval
                 until = look if end is None else min(look, end)
             try:
-                async with asyncio.timeout_at(until):
-                    return await self._woken.wait()
+                async with asyncio.timeout_at(until) as self._alarm:
+                    with self._sibling.waits(self._pool.current, wait, failure, until):
+                        return await self._woken.wait()
             except TimeoutError:
                 if until == end:
                     return False
@@ -268,7 +271,7 @@ class Supervisor:
             if again:
                 self._attempt = 1
                 self._begin_attempt(endpoint)
-            await _close(session, graceful=graceful)
+            await close_in_time(session, graceful=graceful)
 
     def _begin_attempt(self, endpoint: Endpoint) -> None:
         self.generation += 1
@@ -281,8 +284,11 @@ class Supervisor:
         try:
             self._credentials.try_now()
             if not self._credentials.must_reserve(endpoint.host):
-                return await self._open_in_time(endpoint, None)
+                await self._sibling.turn(endpoint.host)
+                if not self._credentials.must_reserve(endpoint.host):
+                    return await self._open_in_time(endpoint, None)
             async with self._budget.slot(endpoint.host, self._policy, override=override) as slot:
+                await self._sibling.turn(endpoint.host)
                 return await self._open_in_time(endpoint, slot)
         except LoginWithheldError as error:
             self._writer.withheld(error.host)
@@ -293,13 +299,14 @@ class Supervisor:
 
     async def _open_in_time(self, endpoint: Endpoint, slot: Slot | None) -> Session:
         listener = GenerationListener(self)
+        self._sibling.opens()
         try:
             async with Deadline(self._policy.connect_timeout):
                 session = await self._driver.open(endpoint, listener)
         except DriverError as error:
             failure = error.failure
         except TimeoutError:
-            failure = _too_late(listener.stage, self._policy.connect_timeout)
+            failure = too_late(listener.stage, self._policy.connect_timeout)
         except Exception as error:  # noqa: BLE001 - a driver's mistake is a failed attempt, not our end
             log.error("%s: opening raised %s", self.settings.name, frames_of(error))
             failure = failure_of(error, listener.stage)
@@ -369,30 +376,23 @@ class Supervisor:
         self._turn.attempt_number = 1
         self._attempt = 0
         self._writer.stable()
+        self._sibling.is_stable()
 
+    # --- what siblings ask for --------------------------------------------------------------------------
 
-def _too_late(stage: Stage, limit: float) -> Failure:
-    return Failure(
-        kind=FailureClass.TRANSIENT,
-        stage=stage,
-        reason=f"no answer in {limit:g} s ({stage.value})",
-        hint=_SILENCE.get(
-            stage, "the server accepts connections but does not answer: it hangs or is overloaded"
-        ),
-    )
+    def woken_by_sibling(self, sibling: str, at: float) -> bool:
+        """End the wait under way at `at`, the number of its attempt kept, unless its login is withheld."""
+        ended = self._woken.is_set() or self._alarm.expired()
+        if ended or self.status.phase not in (Phase.WAITING, Phase.PARKED) or self.withheld_for():
+            return False
+        self._alarm.reschedule(at)
+        self._writer.woken_by_sibling(sibling, at)
+        return True
 
-
-_SILENCE = {
-    Stage.LOOKUP: "the name servers do not answer",
-    Stage.CONNECT: "packets are dropped on the way (filtered, banned, or the host is down)",
-}
-
-
-async def _close(session: Session, *, graceful: bool) -> None:
-    try:
-        async with Deadline(CLOSE_TIMEOUT):
-            await session.close(graceful=graceful)
-    except TimeoutError:
-        log.error("a session did not close in %g s", CLOSE_TIMEOUT)
-    except Exception as error:  # noqa: BLE001 - a driver's mistake must not stop the next attempt
-        log.error("closing a session raised %s", frames_of(error))
+    def doubted_by_sibling(self, sibling: str) -> bool:
+        """Send a heartbeat now; a suspect is asked already."""
+        if self.vigil is None or self.status.phase is not Phase.UP:
+            return False
+        self.vigil.doubt()
+        self._writer.doubted_by_sibling(sibling)
+        return True

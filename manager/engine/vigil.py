@@ -160,12 +160,13 @@ class Vigil:
             due = started + pause
 
     async def _until_due_or_doubted(self, due: float) -> None:
-        self._doubted.clear()
         try:
             async with asyncio.timeout_at(due):
                 await self._doubted.wait()
         except TimeoutError:
             pass
+        # Not after the heartbeat: its answer may have been on its way when the doubt arose.
+        self._doubted.clear()
 
     async def _checks(self) -> None:
         while self._watching:

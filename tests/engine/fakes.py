@@ -139,11 +139,16 @@ class House:
 
     def __init__(self, *, store: Store | None = None, chance: Callable[[], float] = lambda: 0.0) -> None:
         self.server = FakeServer()
+        self.servers: dict[str, FakeServer] = {}
+        """Of the connections that have a server of their own, by name."""
         self.clock = VirtualClock()
         self.events: list[Event] = []
         self.manager = ConnectionManager(
-            store=store, clock=self.clock, drivers={"fake": self.server.create}, chance=chance
+            store=store, clock=self.clock, drivers={"fake": self._create}, chance=chance
         )
+
+    def _create(self, settings: ConnectionSettings, memory: Memory) -> FakeDriver:
+        return FakeDriver(self.servers.get(settings.name, self.server))
 
     async def __aenter__(self) -> House:
         for name in EVENT_NAMES:

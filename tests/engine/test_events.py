@@ -32,7 +32,7 @@ async def test_the_three_named_events_bear_the_names_that_existing_users_know():
 async def test_reconnected_goes_out_once_everything_that_was_lost_is_back_and_stable():
     async with House() as house:
         for name in ("one", "two", "three"):
-            house.add(name)
+            house.add(name, start_rate=0)
         await until(lambda: house.status("three").stable)
         house.server.open = REFUSED
         house.server.drop_all()

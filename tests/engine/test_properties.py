@@ -22,6 +22,7 @@ from manager.events import (
     Reconnected,
     Stable,
     StateChanged,
+    WokenBySibling,
     replay,
 )
 from manager.listeners import EVENT_NAMES
@@ -112,6 +113,7 @@ class Driver(FakeDriver):
     async def open(self, endpoint: Endpoint, listener: SessionListener) -> FakeSession:
         server = self._server
         world, name = server.world, server.name
+        world.opens(HOSTS[name])
         if name not in OPEN:
             return await super().open(endpoint, listener)
         reserved = world.login_begins(name)
@@ -145,6 +147,12 @@ class World:
         """The last numbered attempt since the count began."""
         self.announced: set[str] = set()
         self.wished: dict[str, float] = defaultdict(lambda: -1e9)
+        self.deadlines: dict[str, tuple[float, float]] = {}
+        """Of each wait under way: when it ends as announced last, and before when no sibling may end it."""
+        self.woken: set[str] = set()
+        """Whose wait under way a sibling has ended."""
+        self.opened_at: dict[str, float] = defaultdict(lambda: -1e9)
+        """By host, when a connection to it was opened last."""
         self.rotated: set[str] = set()
         self.accepted: dict[str, object] = {}
         self.refusals: dict[str, list[float]] = defaultdict(list)
@@ -158,6 +166,10 @@ class World:
 
     def create(self, given: ConnectionSettings, memory: Memory) -> FakeDriver:
         return Driver(self.servers[given.name])
+
+    def opens(self, host: str) -> None:
+        self.hold(self.now - self.opened_at[host] >= 1 / POLICY.start_rate - 1e-6, "opened too soon")
+        self.opened_at[host] = self.now
 
     # --- credentials ------------------------------------------------------------------------------------
 
@@ -251,8 +263,11 @@ class World:
         self.hold(event.health == health.aggregate(self.statuses.values()), "the health is not the mean")
         if isinstance(event, StateChanged):
             self.check_change(event)
+        if isinstance(event, WokenBySibling):
+            self.check_wake(event)
         if isinstance(event, ConnectionEvent):
             self.check_status(event.status)
+            self.deadlines[event.connection] = (event.status.deadline or 0.0, 0.0)
         if isinstance(event, Stable):
             self.count[event.connection] = 0
             self.announced.discard(event.connection)

@@ -365,7 +365,7 @@ async def test_a_heartbeat_that_swallows_its_cancellation_does_not_hold_a_dead_s
 async def test_a_supervisor_that_failed_lets_the_operator_go_and_can_be_taken_up_again(caplog):
     async with House() as house:
         house.server.open = REFUSED
-        house.add()
+        house.add(start_rate=0)
         await house.until(Phase.WAITING)
         supervisor = house.manager._supervisors["one"]
         decide, supervisor._chance = supervisor._chance, None

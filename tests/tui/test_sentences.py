@@ -9,6 +9,7 @@ import pytest
 from manager.events import (
     AnyEvent,
     BudgetChanged,
+    DoubtedBySibling,
     FactsChanged,
     ListenerDetached,
     LoginWithheld,
@@ -20,6 +21,7 @@ from manager.events import (
     Reported,
     Stable,
     StateChanged,
+    WokenBySibling,
 )
 from manager.model import BudgetStatus, Phase
 from tests.tui.fake_client import NO_ANSWER, connection
@@ -109,6 +111,24 @@ def test_budgets_calls_limits_and_listeners_are_told():
     )
     assert told(MaxAttemptsReached, status=desk, attempts=15)[2].startswith("all 15 attempts failed")
     assert told(ListenerDetached, listener="journal", errors=1)[2] == "raised 1 error and is no longer called"
+
+
+def test_what_a_sibling_brought_about_says_who_and_what_quietly():
+    desk = connection("desk")
+    assert told(WokenBySibling, status=desk, sibling="ami") == (
+        "desk",
+        "woken",
+        "ami is back · not waiting any longer",
+    )
+    assert told(DoubtedBySibling, status=desk, sibling="ami") == (
+        "desk",
+        "asked",
+        "ami was lost · asked for a sign of life at once",
+    )
+    for kind in (WokenBySibling, DoubtedBySibling):
+        line = log_line(kind(seq=1, time=0.0, health=100, status=desk, sibling="ami"))
+        assert line is not None
+        assert line.tone == "muted"
 
 
 @pytest.mark.parametrize(
