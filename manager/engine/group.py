@@ -4,13 +4,13 @@ A group is a host, or what the configuration calls one. Each connection has a `S
 supervisor tells what becomes of it and is told of the others:
 
 - Sibling wake: one that comes back up ends the waits of the others, also of those whose attempt was under way
-  and then fails. It does so once in an outage: one that drops before it is stable tells again only once
-  it is.
+  and then fails. It does so once in an outage: one that drops before it is stable, and has woken somebody,
+  tells again only once it is.
 - Sibling doubt: one that dies makes the others that are up send a heartbeat now.
 
 Neither becomes a storm. A wait that a sibling ends is followed by its own attempt, with its own number. Who
-was woken n times in an outage is deaf at the beginning of a wait, for as long as the nth wait of the schedule,
-and what it hears meanwhile counts then: a server that refuses one while it takes all others is not hammered.
+was woken n times in an outage is deaf as a wait begins, for as long as the nth wait of the schedule, and what
+it hears meanwhile counts then: a server that refuses one while it takes all others is not hammered.
 A group doubts as a whole and once in five seconds; a death between two of these rounds starts the next one.
 """
 
@@ -82,7 +82,7 @@ class Sibling:
         self._untold = True
         """Whether it was down, and has not told since that it is back."""
         self._told = False
-        """Whether it has told that it is back since it was stable last."""
+        """Whether that has woken anybody since it was stable last."""
         self._opening_since: float | None = None
         """When the attempt began that failed last or is under way; None for a session that came up."""
         self._wakes = 0
@@ -146,23 +146,28 @@ class Sibling:
         self._told = False
         self._wakes = 0
 
-    def hears_of(self, sibling: str) -> None:
-        """Take in that a sibling is back: end the wait now, or when this one is no longer deaf."""
+    def hears_of(self, sibling: str) -> bool:
+        """Take in that a sibling is back: end the wait now, or when this one is no longer deaf.
+
+        Returns whether the wait ends earlier by that.
+        """
         at = max(self._clock.monotonic(), self._deaf_until)
         if sibling == self.name or (self._ends_at is not None and at >= self._ends_at):
-            return
-        if self._reached.woken_by_sibling(sibling, at):
-            self._ends_at = at
-            self._wakes += 1
+            return False
+        if not self._reached.woken_by_sibling(sibling, at):
+            return False
+        self._ends_at = at
+        self._wakes += 1
+        return True
 
     def doubts(self, dead: str) -> bool:
         """Send a heartbeat now because of a sibling that died; return whether one goes."""
         return self.policy.sibling_doubt and dead != self.name and self._reached.doubted_by_sibling(dead)
 
     def _tell(self) -> None:
-        self._untold, self._told = False, True
-        if self._joined is not None:
-            self._joined.is_back(self.name)
+        self._untold = False
+        if self._joined is not None and self._joined.is_back(self.name):
+            self._told = True
 
     def _group(self, endpoint: Endpoint) -> Group:
         return self._groups.group(group_of(self._settings, endpoint))
@@ -195,11 +200,11 @@ class Group:
         self._timer: asyncio.TimerHandle | None = None
         """The next step of a round; there is none without a session that is up, so none outlives them."""
 
-    def is_back(self, name: str) -> None:
-        """Let those who wait hear that one is back."""
+    def is_back(self, name: str) -> bool:
+        """Let those who wait hear that one is back; return whether that wakes any of them."""
         self.back = Return(name, self._clock.monotonic())
-        for sibling in tuple(self.waiting.values()):
-            sibling.hears_of(name)
+        woken = [sibling.hears_of(name) for sibling in self.waiting.values()]
+        return any(woken)
 
     def leaves(self, sibling: Sibling, *, died: bool) -> None:
         """Note that one is no longer up; doubt the others if it died."""

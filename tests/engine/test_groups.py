@@ -236,6 +236,20 @@ async def test_a_sibling_that_comes_and_goes_wakes_the_others_once_until_it_is_s
         assert len(wakes(house, "one")) == 1
 
 
+async def test_a_return_that_nobody_waited_for_leaves_the_next_one_its_word():
+    async with House() as house:
+        first, one = own_server(house, "first"), own_server(house, "one")
+        await house.until(Phase.UP, "one")
+        first.open = one.open = REFUSED
+        first.drop_all()
+        one.drop_all()
+        await until(lambda: house.status("first").attempt == 5)
+        first.open = one.open = None
+        await house.manager.force_reconnection("first")
+        await asyncio.sleep(0.1)
+        assert house.status("one").phase is Phase.UP
+
+
 async def test_after_a_crash_loop_the_one_that_holds_wakes_the_parked_as_soon_as_it_is_stable():
     async with House() as house:
         looping = own_server(house, "looping", None, max_delay=2.0, max_attempts=1000)
@@ -553,12 +567,17 @@ async def test_who_leaves_the_line_costs_the_others_nothing():
         assert house.server.opens == pytest.approx([0.0, GAP])
 
 
-async def test_timers_that_are_late_do_not_add_up():
+async def test_timers_that_are_late_do_not_add_up(monkeypatch):
+    on_time = asyncio.sleep
+
+    async def late(seconds: float) -> None:
+        await on_time(seconds + 0.002)
+
+    monkeypatch.setattr(asyncio, "sleep", late)
     pacing = Pacing(VirtualClock())
     for _ in range(8):
         await pacing.turn("pbx1", 80)
-        await asyncio.sleep(0.003)
-    assert now() == pytest.approx(7 * GAP + 0.003)
+    assert now() == pytest.approx(7 * GAP + 0.002)
 
 
 async def test_a_connect_that_stood_in_line_has_its_whole_deadline():

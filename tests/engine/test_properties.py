@@ -147,8 +147,10 @@ class World:
         """The last numbered attempt since the count began."""
         self.announced: set[str] = set()
         self.wished: dict[str, float] = defaultdict(lambda: -1e9)
-        self.deadlines: dict[str, tuple[float, float]] = {}
-        """Of each wait under way: when it ends as announced last, and before when no sibling may end it."""
+        self.waits: dict[str, float] = {}
+        """When the wait under way began."""
+        self.deadlines: dict[str, float] = {}
+        """When it ends, as announced last."""
         self.woken: set[str] = set()
         """Whose wait under way a sibling has ended."""
         self.opened_at: dict[str, float] = defaultdict(lambda: -1e9)
@@ -267,7 +269,7 @@ class World:
             self.check_wake(event)
         if isinstance(event, ConnectionEvent):
             self.check_status(event.status)
-            self.deadlines[event.connection] = (event.status.deadline or 0.0, 0.0)
+            self.deadlines[event.connection] = event.status.deadline or 0.0
         if isinstance(event, Stable):
             self.count[event.connection] = 0
             self.announced.discard(event.connection)
@@ -278,8 +280,21 @@ class World:
             lost = [each.name for each in self.statuses.values() if each.down_since is not None]
             self.hold(not lost, f"reconnected though lost: {lost}")
 
+    def check_wake(self, event: WokenBySibling) -> None:
+        name, status = event.connection, event.status
+        sibling = self.statuses[event.sibling]
+        self.hold(sibling.phase.connected and sibling.group == status.group, "woken by nobody")
+        self.hold(name not in self.woken, "woken twice in a wait")
+        self.woken.add(name)
+        self.hold(status.phase in (W, P), f"woken though {status.phase}")
+        self.hold(status.failure.kind in (FailureClass.TRANSIENT, FailureClass.OVERLOAD), "woken in vain")
+        asked = self.waits[name] + (status.failure.retry_after or 0.0)
+        self.hold(asked <= status.deadline < self.deadlines[name], "woken too early or too late")
+
     def check_change(self, event: StateChanged) -> None:
         name, phase, attempt = event.connection, event.phase, event.status.attempt
+        self.waits[name] = self.now
+        self.woken.discard(name)
         self.hold(phase in LEGAL[event.previous], f"{event.previous} → {phase}")
         if phase is W:
             self.hold(attempt == self.count[name] + 1, f"attempt {attempt} after {self.count[name]}")
@@ -296,9 +311,10 @@ class World:
         if previous in (S, R):
             self.hold(attempt == 0, f"the first open has number {attempt}")
         elif previous is W and attempt == self.count[name] + 1 and self.now - self.wished[name] > STOP_WITHIN:
+            self.hold(self.now >= self.deadlines[name] - 1e-6, "ends too early")
             self.count[name] = attempt
         elif previous in (P, B) and attempt == 0:
-            pass
+            self.hold(self.now >= self.deadlines[name] - 1e-6, "ends too early")
         else:
             awaited = self.now - self.wished[name] <= STOP_WITHIN
             self.hold(awaited or (previous is B and name in self.rotated), f"{previous} ends unasked")
@@ -383,6 +399,16 @@ def run(story: list[tuple[str, str | None, object]]) -> None:
 )
 @given(st.lists(steps, min_size=5, max_size=40))
 @example([("open", "a", "refused"), ("drop", "a", "lost"), ("sleep", None, 400.0), ("sleep", None, 400.0)])
+@example(
+    [
+        *[("open", name, "refused") for name in "abc"],
+        *[("drop", name, "lost") for name in "abc"],
+        ("sleep", None, 2.0),
+        ("open", "a", "none"),
+        ("sleep", None, 2.0),
+        ("sleep", None, 65.0),
+    ]
+)
 @example([("open", "a", "wrong secret"), ("rotate", "a", None), ("sleep", None, 400.0)])
 def test_whatever_happens_the_engine_holds_its_word(story):
     run(story)

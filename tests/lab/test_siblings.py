@@ -1,0 +1,55 @@
+"""Connections of three types to one host, over real sockets: what one of them learns helps the others."""
+
+from __future__ import annotations
+
+import asyncio
+
+from msgspec.structs import replace
+
+from manager.events import DoubtedBySibling, Event, StateChanged, WokenBySibling
+from manager.lab.faults import Fault
+from manager.lab.lab import Lab
+from manager.manager import ConnectionManager
+from manager.model import Phase
+from manager.settings import ConnectionSettings, Policy
+
+PATIENT = Policy(base_delay=30.0, suspect_timeout=0.3, stable_after=0.0)
+"""By itself, a connection would notice nothing for 25 s over UDP, and wait for 30 s."""
+EAGER = Policy(base_delay=0.3, max_delay=0.3, max_attempts=1000, stable_after=0.0)
+
+
+def eager_over_ami(lab: Lab) -> list[ConnectionSettings]:
+    return [
+        replace(settings, policy=EAGER if settings.type == "ami" else PATIENT)
+        for settings in lab.connections()
+    ]
+
+
+async def until_all(manager: ConnectionManager, phases: set[Phase]) -> None:
+    while not set(manager.states.values()) <= phases:
+        await asyncio.sleep(0.02)
+
+
+async def test_a_host_that_dies_is_noticed_over_udp_and_is_back_everywhere_with_the_first_that_sees_it() -> (
+    None
+):
+    async with Lab() as lab, ConnectionManager(eager_over_ami(lab)) as manager:
+        heard: list[Event] = []
+        for name in ("stateChanged", "wokenBySibling", "doubtedBySibling"):
+            manager.on(f"connection:{name}", heard.append)
+        assert "udp" in manager.get_connection_status()["lab-6001"].endpoint
+        async with asyncio.timeout(10):
+            await until_all(manager, {Phase.UP})
+        for server in lab.servers:
+            server.fault = Fault.REFUSE
+        async with asyncio.timeout(15):
+            await until_all(manager, {Phase.WAITING, Phase.CONNECTING})
+        assert "lab-6001" in {event.connection for event in heard if isinstance(event, DoubtedBySibling)}
+        lab.mend()
+        heard.clear()
+        async with asyncio.timeout(15):
+            await until_all(manager, {Phase.UP})
+    woken = {event.connection: event.sibling for event in heard if isinstance(event, WokenBySibling)}
+    assert woken == {"lab-6001": "lab-ami", "lab-websocket": "lab-ami"}
+    first = next(event for event in heard if isinstance(event, StateChanged) and event.phase is Phase.UP)
+    assert first.connection == "lab-ami"
