@@ -165,8 +165,8 @@ MUTATIONS = (
     Mutation(
         "a changed secret is looked for since the wait began",
         "supervisor.py",
-        "    async def _until_woken(self, wait: Wait, end: float | None) -> bool:\n",
-        "    async def _until_woken(self, wait: Wait, end: float | None) -> bool:\n"
+        "    async def _until_woken(self, wait: Wait, failure: Failure, end: float | None) -> bool:\n",
+        "    async def _until_woken(self, wait: Wait, failure: Failure, end: float | None) -> bool:\n"
         "        self._credentials.try_now()\n",
         "test_a_secret_that_changed_while_the_old_one_was_being_refused_is_tried",
     ),

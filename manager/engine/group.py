@@ -115,8 +115,8 @@ class Sibling:
         self._deaf_until = self._clock.monotonic() + max(deaf_for, patience(self.policy, failure))
         group.waiting[self.name] = self
         try:
-            back = group.back
-            if back is not None and self._opening_since is not None and back.at > self._opening_since:
+            back, since = group.back, self._opening_since
+            if back is not None and back.name in group.up and since is not None and back.at > since:
                 self.hears_of(back.name)
             yield
         finally:
@@ -127,9 +127,9 @@ class Sibling:
         """Tell the siblings that this one is up, unless that is no news; and that it dies, if it does."""
         group = self._joined = self._group(endpoint)
         self._opening_since = None
+        group.up[self.name] = self
         if self._untold and not self._told:
             self._tell()
-        group.up[self.name] = self
         died = False
         try:
             yield

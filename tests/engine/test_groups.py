@@ -284,6 +284,18 @@ async def test_a_return_during_an_attempt_counts_as_soon_as_the_attempt_has_fail
         assert house.status("late").attempt == 7
 
 
+async def test_who_came_back_and_has_gone_since_wakes_nobody():
+    async with House() as house:
+        own_server(house, "late", FakeServer.HANG)
+        await asyncio.sleep(1)
+        house.add("gone")
+        await house.until(Phase.UP, "gone")
+        await house.manager.pause("gone")
+        await house.until(Phase.WAITING, "late")
+        await asyncio.sleep(0.1)
+        assert not house.of(WokenBySibling)
+
+
 async def test_a_return_before_an_attempt_or_a_loss_is_no_news_to_it():
     async with House() as house:
         first = scout(house)
