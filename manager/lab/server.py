@@ -20,7 +20,7 @@ READ_LIMIT = 64 * 1024
 _WRITE_LIMIT = 256 * 1024
 _REMEMBERED = 1000
 _LINGER = 1.0
-SHARE_PORT = socket.SO_REUSEADDR if sys.platform == "linux" else socket.SO_REUSEPORT
+_SHARE_PORT = socket.SO_REUSEADDR if sys.platform == "linux" else socket.SO_REUSEPORT
 GARBAGE = b"\x00\x1b]0;lab\x07\x1b[2J\x9b31m[bold]%s: 200" + bytes(range(128, 256)) + b"\r\n\r\n"
 
 
@@ -239,11 +239,11 @@ class LabServer(abc.ABC):
             self._reserved.close()
             self._reserved = None
 
-    def _bound(self) -> socket.socket:
-        bound = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_STREAM)
+    def _bound(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+        bound = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, kind)
         try:
             bound.setblocking(False)
-            bound.setsockopt(socket.SOL_SOCKET, SHARE_PORT, 1)
+            bound.setsockopt(socket.SOL_SOCKET, _SHARE_PORT, 1)
             bound.bind((self.host, self.port))
         except OSError:
             bound.close()

@@ -21,7 +21,7 @@ from manager.drivers.sip.message import (
 )
 from manager.lab.faults import Fault
 from manager.lab.registrar import SERVER, Address, Binding, Registrar, branch_of, reply
-from manager.lab.server import GARBAGE, SHARE_PORT, LabServer, Peer
+from manager.lab.server import GARBAGE, LabServer, Peer
 
 _MAX_DATAGRAM = 65535
 _MAX_LATE = 200
@@ -207,7 +207,7 @@ class SipServer(LabServer):
         for left in range(0 if chosen else _PORT_TRIES, -1, -1):
             super()._reserve()
             try:
-                self._held = self._bound_for_datagrams()
+                self._held = self._bound(socket.SOCK_DGRAM)
                 self._held.connect((self.host, self.port))
             except OSError:
                 self._release()
@@ -223,21 +223,10 @@ class SipServer(LabServer):
             self._held.close()
             self._held = None
 
-    def _bound_for_datagrams(self) -> socket.socket:
-        bound = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            bound.setblocking(False)
-            bound.setsockopt(socket.SOL_SOCKET, SHARE_PORT, 1)
-            bound.bind((self.host, self.port))
-        except OSError:
-            bound.close()
-            raise
-        return bound
-
     def _listen(self) -> None:
         super()._listen()
         if self._datagrams is None:
-            datagrams = self._datagrams = self._bound_for_datagrams()
+            datagrams = self._datagrams = self._bound(socket.SOCK_DGRAM)
             self._receiving = self.spawn(self._receive(datagrams))
             self._receiving.add_done_callback(lambda _: datagrams.close())
 
