@@ -60,7 +60,7 @@ def _read(path: Path) -> tuple[str, int]:
     """Return the text, and the permissions of the very file that it was read from."""
     try:
         # Not to wait for ever for the other end, should it be a pipe.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:  # noqa: PTH123
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:  # noqa: PTH123 - of a descriptor
             mode = os.fstat(stream.fileno()).st_mode
             content = stream.read(_MAX_BYTES + 1) if stat.S_ISREG(mode) else None
     except OSError as error:

@@ -14,6 +14,6 @@ from manager.settings import SipSettings
 def create(settings: SipSettings, memory: Memory) -> Driver:
     """Return the driver of a connection."""
     # Late: whoever needs only a part without IO (the lab) does not pay for the rest.
-    from manager.drivers.sip.driver import SipDriver  # noqa: PLC0415
+    from manager.drivers.sip.driver import SipDriver  # noqa: PLC0415 - loaded when first used
 
     return SipDriver(settings, memory)

@@ -134,7 +134,7 @@ class _Opening:
         tls = self._tls() if target.transport in ("tls", "wss") else None
         if target.transport in ("ws", "wss"):
             # Late: it costs 90 ms, and few registrations go over WebSocket.
-            from manager.drivers.sip.websocket import open_websocket  # noqa: PLC0415
+            from manager.drivers.sip.websocket import open_websocket  # noqa: PLC0415 - if used
 
             return await open_websocket(
                 target, session.flow, url=self._url(target), tls=tls, reached=self._reach

@@ -98,8 +98,8 @@ def _may_have_services(host: str) -> bool:
 async def _services(host: str, transports: list[str]) -> list[tuple[str, str, int]]:
     """Return transport, host and port of the first transport that has SRV records; empty for none."""
     # Late: most endpoints have a port or an address, and need no resolver of our own.
-    import dns.asyncresolver  # noqa: PLC0415
-    import dns.exception  # noqa: PLC0415
+    import dns.asyncresolver  # noqa: PLC0415 - loaded when first used
+    import dns.exception  # noqa: PLC0415 - loaded when first used
 
     try:
         # Anew for each lookup, as another network may bring another resolver.
@@ -130,7 +130,7 @@ async def _services(host: str, transports: list[str]) -> list[tuple[str, str, in
 
 
 async def _query(resolver: dns.asyncresolver.Resolver, name: str) -> list[Service]:
-    import dns.exception  # noqa: PLC0415
+    import dns.exception  # noqa: PLC0415 - loaded when first used
 
     try:
         answer = await resolver.resolve(name, "SRV", lifetime=SRV_LIFETIME, search=False)

@@ -84,7 +84,7 @@ async def _connect(target: Target, local_port: int | None) -> socket.socket:
         if local_port is not None and stream:
             created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Port 0 too: one that `connect` picks may be shared with others' TIME_WAIT, and not be had again.
-        created.bind(("::" if target.family == socket.AF_INET6 else "0.0.0.0", local_port or 0))  # noqa: S104
+        created.bind(("::" if target.family == socket.AF_INET6 else "0.0.0.0", local_port or 0))  # noqa: S104 - a client
         await asyncio.get_running_loop().sock_connect(created, target.socket_address)
     except BaseException:
         created.close()
