@@ -111,6 +111,10 @@ class WokenBySibling(ConnectionEvent, frozen=True, kw_only=True, tag="connection
     sibling: str
 
 
+class WokenByPeek(ConnectionEvent, frozen=True, kw_only=True, tag="connection:wokenByPeek"):
+    """A wait ends early because a peek found that the host answers again. Its attempt follows."""
+
+
 class DoubtedBySibling(ConnectionEvent, frozen=True, kw_only=True, tag="connection:doubtedBySibling"):
     """A heartbeat goes at once because a sibling has died."""
 
@@ -164,6 +168,7 @@ AnyEvent = (
     | MaxAttemptsReached
     | LoginWithheld
     | WokenBySibling
+    | WokenByPeek
     | DoubtedBySibling
     | Reported
     | Reconnected

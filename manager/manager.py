@@ -113,6 +113,7 @@ class ConnectionManager:
         try:
             await _side_by_side(each.stop(for_good=True) for each in self._supervisors.values())
         finally:
+            await self._groups.peeks.stop()
             for name in tuple(self._streams):
                 self._end_messages(name)
             self._ring.close()

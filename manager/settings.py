@@ -44,6 +44,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a connection of the same group that comes back ends a wait."""
     sibling_doubt: bool = True
     """Whether the death of a connection of the same group calls for a heartbeat at once."""
+    peek: bool = True
+    """Whether a host that is waited for is looked at, without credentials, and its return ends the wait."""
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):

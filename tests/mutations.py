@@ -338,6 +338,62 @@ MUTATIONS = (
         "                if True:\n                    ",
         "test_a_refusal_makes_accepted_credentials_of_the_host_reserve_too",
     ),
+    Mutation(
+        "no peek",
+        "peek.py",
+        "        if failure.stage in _PAST_CONNECT:\n",
+        "        if True:\n",
+        "test_a_host_that_answers_again_ends_the_wait_and_the_attempt_keeps_its_number",
+    ),
+    Mutation(
+        "a peek after a failure past the connect",
+        "peek.py",
+        "        if failure.stage in _PAST_CONNECT:\n",
+        "        if False:\n",
+        "test_nobody_looks_after_a_failure_past_the_connect",
+    ),
+    Mutation(
+        "a host that answered all along ends waits",
+        "peek.py",
+        "turned = answers and self._failing",
+        "turned = answers",
+        "test_a_host_that_answered_all_along_ends_no_wait",
+    ),
+    Mutation(
+        "every one that waits looks for itself",
+        "peek.py",
+        "setdefault(_place(endpoint), ",
+        "setdefault((waiting.name, 0, ''), ",
+        "test_sixty_that_wait_for_a_host_look_at_it_as_often_as_one_and_come_back_paced",
+    ),
+    Mutation(
+        "peeks never slow down",
+        "peek.py",
+        "else SLOW_INTERVAL",
+        "else INTERVAL",
+        "test_a_host_is_looked_at_each_second_for_a_minute_and_then_each_five",
+    ),
+    Mutation(
+        "a flapping port is hammered",
+        "group.py",
+        "        self._wakes += 1\n",
+        "",
+        "test_a_port_that_comes_and_goes_while_every_open_fails_is_not_hammered",
+    ),
+    Mutation(
+        "a look that swallows its cancellation goes on",
+        "peek.py",
+        "            obey_cancellation()\n",
+        "",
+        "test_a_wait_that_ends_by_itself_in_the_midst_of_a_look_leaves_none_behind",
+    ),
+    Mutation(
+        "a wait that ends early keeps its length on screen",
+        "status.py",
+        '"wait": deadline - began, ',
+        "",
+        "test_the_status_tells_the_true_length_of_a_wait_that_ends_early",
+    ),
 )
 
 

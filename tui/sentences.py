@@ -20,6 +20,7 @@ from manager.events import (
     Removed,
     Reported,
     StateChanged,
+    WokenByPeek,
     WokenBySibling,
 )
 from manager.model import Phase, Status
@@ -83,6 +84,11 @@ def _withheld(event: LoginWithheld) -> LogLine:
 @log_line.register
 def _woken(event: WokenBySibling) -> LogLine:
     return _line(event, "woken", "muted", f"{event.sibling} is back · not waiting any longer")
+
+
+@log_line.register
+def _peeked(event: WokenByPeek) -> LogLine:
+    return _line(event, "woken", "muted", f"{event.status.endpoint} answers again · not waiting any longer")
 
 
 @log_line.register

@@ -67,6 +67,7 @@ def read_policy(section: Section, given: Policy) -> Policy:
         ),
         sibling_wake=section.flag("sibling_wake", default=given.sibling_wake),
         sibling_doubt=section.flag("sibling_doubt", default=given.sibling_doubt),
+        peek=section.flag("peek", default=given.peek),
     )
     if policy.max_delay < policy.base_delay and ("max_delay" in section or "base_delay" in section):
         name = "max_delay" if "max_delay" in section else "base_delay"

@@ -35,6 +35,7 @@ _SAMPLE = """\
 # start_rate = 80            # connections opened on a host in a second at most; 0 for no such bound
 # sibling_wake = true        # one of the same host (or group) that comes back ends the waits of the others
 # sibling_doubt = true       # one that dies makes the others send a sign of life at once
+# peek = true                # a host that is waited for is looked at each second; its return ends the wait
 
 [connections.pbx1-ami]
 type = "ami"                                  # Asterisk's manager interface

@@ -100,6 +100,15 @@ class Driver(Protocol):
             DriverError: it could not be opened.
         """
 
+    async def peek(self, endpoint: Endpoint) -> None:
+        """Look for a bare sign of life, without credentials: a TCP connect, or any answer over UDP.
+
+        The caller sets the deadline and cancels; nothing is left open either way.
+
+        Raises:
+            OSError, UnicodeError, DriverError: there is none.
+        """
+
 
 DriverFactory = Callable[[ConnectionSettings, Memory], Driver]
 """What a driver module offers under the name `create`."""

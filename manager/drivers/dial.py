@@ -28,6 +28,16 @@ async def dial(host: str, port: int, listener: SessionListener) -> socket.socket
     return await _first_to_answer(deque(addresses))
 
 
+async def knock(host: str, port: int) -> None:
+    """Connect to a host and close again, without a byte sent.
+
+    Raises:
+        OSError, UnicodeError: the name is unknown, or none of its addresses takes the connection.
+    """
+    connected = await _first_to_answer(deque(await _look_up(host, port)))
+    connected.close()
+
+
 async def _look_up(host: str, port: int) -> list[_Address]:
     try:
         # An address needs no resolver, and so no thread that may stand in line behind a slow lookup.

@@ -7,8 +7,9 @@ supervisor tells what becomes of it and is told of the others:
   and then fails. It does so once in an outage: one that drops before it is stable, and has woken somebody,
   tells again only once it is.
 - Sibling doubt: one that dies makes the others that are up send a heartbeat now.
+- Peek (`peek.py`): a place that answers again ends the waits for it.
 
-Neither becomes a storm. A wait that a sibling ends is followed by its own attempt, with its own number. Who
+None becomes a storm. A wait that is ended early is followed by its own attempt, with its own number. Who
 was woken n times in an outage is deaf as a wait begins, for as long as the nth wait of the schedule, and what
 it hears meanwhile counts then: a server that refuses one while it takes all others is not hammered.
 A group doubts as a whole and once in five seconds; a death between two of these rounds starts the next one.
@@ -19,14 +20,16 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from manager.endpoint import Endpoint
 from manager.engine.clock import Clock
 from manager.engine.pacing import Pacing
+from manager.engine.peek import Peeks
 from manager.engine.policy import Wait, delay, patience
 from manager.engine.vigil import LifeOver
 from manager.model import Failure, FailureClass, Phase
@@ -50,16 +53,23 @@ class Reached(Protocol):
     def woken_by_sibling(self, sibling: str, at: float) -> bool:
         """End the wait under way at `at` on the monotonic clock; return False where it must not be ended."""
 
+    def woken_by_peek(self, at: float) -> bool:
+        """End the wait under way at `at`, as above."""
+
     def doubted_by_sibling(self, sibling: str) -> bool:
         """Send a heartbeat now; return False where there is no need."""
 
+    async def peek(self, endpoint: Endpoint) -> None:
+        """Look at an endpoint without credentials; raise where there is no sign of life."""
+
 
 class Groups:
-    """Every group by its name, and the pacing of all hosts."""
+    """Every group by its name, the pacing of all hosts and the peeks at all places."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.pacing = Pacing(clock)
+        self.peeks = Peeks(clock)
         self._groups: dict[str, Group] = defaultdict(lambda: Group(clock))
 
     def group(self, name: str) -> Group:
@@ -90,7 +100,9 @@ class Sibling:
         self._deaf_until = 0.0
         """Until when in the wait under way what it hears is put off."""
         self._ends_at: float | None = None
-        """When the wait under way ends by itself; None where it does not."""
+        """When the wait under way ends; None where it does not."""
+        self._peeked = False
+        """Whether a peek has ended the wait under way."""
 
     async def turn(self, host: str) -> None:
         """Return when it is this one's turn to open a connection on a host."""
@@ -104,15 +116,23 @@ class Sibling:
     def waits(
         self, endpoint: Endpoint, wait: Wait, failure: Failure, ends_at: float | None
     ) -> Iterator[None]:
-        """Hear, for as long as a wait for a try of `endpoint` lasts, of siblings that come back."""
+        """Hear, for as long as a wait for a try of `endpoint` lasts, of what comes back."""
         self._untold = True
-        if not self.policy.sibling_wake or wait.phase is Phase.BLOCKED or failure.kind not in _SHARED:
+        if wait.phase is Phase.BLOCKED or failure.kind not in _SHARED:
             yield
             return
-        group = self._group(endpoint)
-        self._ends_at = ends_at
+        self._ends_at, self._peeked = ends_at, False
         deaf_for = delay(self.policy, self._wakes, 0.0) if self._wakes else 0.0
         self._deaf_until = self._clock.monotonic() + max(deaf_for, patience(self.policy, failure))
+        with ExitStack() as heard:
+            if self.policy.sibling_wake:
+                heard.enter_context(self._hearing(self._group(endpoint)))
+            if self.policy.peek:
+                heard.enter_context(self._groups.peeks.awaited(endpoint, failure, self))
+            yield
+
+    @contextmanager
+    def _hearing(self, group: Group) -> Iterator[None]:
         group.waiting[self.name] = self
         try:
             back, since = group.back, self._opening_since
@@ -126,6 +146,7 @@ class Sibling:
     def is_up(self, endpoint: Endpoint) -> Iterator[None]:
         """Tell the siblings that this one is up, unless that is no news; and that it dies, if it does."""
         group = self._joined = self._group(endpoint)
+        self._groups.peeks.is_up(endpoint)
         self._opening_since = None
         group.up[self.name] = self
         if self._untold and not self._told:
@@ -151,10 +172,23 @@ class Sibling:
 
         Returns whether the wait ends earlier by that.
         """
-        at = max(self._clock.monotonic(), self._deaf_until)
-        if sibling == self.name or (self._ends_at is not None and at >= self._ends_at):
-            return False
-        if not self._reached.woken_by_sibling(sibling, at):
+        return sibling != self.name and self._ends_wait(
+            self._clock.monotonic(), partial(self._reached.woken_by_sibling, sibling)
+        )
+
+    def sees_answer(self, at: float) -> None:
+        """Take in that the place that it waits for answers again; that counts once a wait."""
+        if not self._peeked:
+            self._peeked = self._ends_wait(at, self._reached.woken_by_peek)
+
+    async def peek(self, endpoint: Endpoint) -> None:
+        """Look at an endpoint by this one's driver."""
+        await self._reached.peek(endpoint)
+
+    def _ends_wait(self, at: float, wake: Callable[[float], bool]) -> bool:
+        """End the wait at `at`, or when this one is no longer deaf; return whether that is any earlier."""
+        at = max(at, self._deaf_until)
+        if (self._ends_at is not None and at >= self._ends_at) or not wake(at):
             return False
         self._ends_at = at
         self._wakes += 1

@@ -27,6 +27,7 @@ from manager.events import (
     Reported,
     Stable,
     StateChanged,
+    WokenByPeek,
     WokenBySibling,
 )
 from manager.model import Facts, FactValue, Failure, Phase, Status
@@ -118,8 +119,16 @@ class StatusWriter:
 
     def woken_by_sibling(self, sibling: str, deadline: float) -> None:
         """The wait under way now ends at `deadline`, because a sibling is back."""
+        self._tell(WokenBySibling, self._ending_at(deadline), sibling=sibling)
+
+    def woken_by_peek(self, deadline: float) -> None:
+        """The wait under way now ends at `deadline`, because the host answers again."""
+        self._tell(WokenByPeek, self._ending_at(deadline))
+
+    def _ending_at(self, deadline: float) -> dict[str, object]:
+        began = deadline if self.status.deadline is None else self.status.deadline - self.status.wait
         shift = self._clock.wall() - self._clock.monotonic()
-        self._tell(WokenBySibling, {"deadline": deadline, "next_attempt": deadline + shift}, sibling=sibling)
+        return {"wait": deadline - began, "deadline": deadline, "next_attempt": deadline + shift}
 
     def doubted_by_sibling(self, sibling: str) -> None:
         """A heartbeat goes now, because a sibling has died."""

@@ -382,12 +382,28 @@ class Supervisor:
 
     def woken_by_sibling(self, sibling: str, at: float) -> bool:
         """End the wait under way at `at`, the number of its attempt kept, unless its login is withheld."""
+        if not self._wakes_at(at):
+            return False
+        self._writer.woken_by_sibling(sibling, at)
+        return True
+
+    def woken_by_peek(self, at: float) -> bool:
+        """End the wait under way at `at`, as a sibling would."""
+        if not self._wakes_at(at):
+            return False
+        self._writer.woken_by_peek(at)
+        return True
+
+    def _wakes_at(self, at: float) -> bool:
         ended = self._woken.is_set() or self._alarm.expired()
         if ended or self.status.phase not in (Phase.WAITING, Phase.PARKED) or self.withheld_for():
             return False
         self._alarm.reschedule(at)
-        self._writer.woken_by_sibling(sibling, at)
         return True
+
+    async def peek(self, endpoint: Endpoint) -> None:
+        """Look at an endpoint without credentials."""
+        await self._driver.peek(endpoint)
 
     def doubted_by_sibling(self, sibling: str) -> bool:
         """Send a heartbeat now; a suspect is asked already."""

@@ -76,7 +76,10 @@ class FakeSession:
 
 
 class FakeServer:
-    """What the drivers of a test talk to. None answers, a Failure fails, HANG never answers."""
+    """What the drivers of a test talk to. None answers, a Failure fails, HANG never answers.
+
+    Peeks see nothing unless a test says otherwise: its waits are those of the schedule.
+    """
 
     HANG = "hang"
 
@@ -84,6 +87,7 @@ class FakeServer:
         self.open: Failure | str | BaseException | None = None
         self.heartbeat: Failure | str | BaseException | None = None
         self.check: Failure | str | BaseException | None = None
+        self.peek: Failure | str | BaseException | None = REFUSED
         self.open_takes = 0.0
         self.close_takes = 0.0
         self.abort_takes = 0.0
@@ -92,6 +96,7 @@ class FakeServer:
         """Whether a cancellation of what hangs is swallowed, as `asyncio.wait_for` may do."""
         self.stage = Stage.CONNECT
         self.opens: list[float] = []
+        self.peeks: list[float] = []
         self.sessions: list[FakeSession] = []
         self.open_sessions: set[FakeSession] = set()
         self.most_open = 0
@@ -132,6 +137,10 @@ class FakeDriver:
         server.open_sessions.add(session)
         server.most_open = max(server.most_open, len(server.open_sessions))
         return session
+
+    async def peek(self, endpoint: Endpoint) -> None:
+        self._server.peeks.append(asyncio.get_running_loop().time())
+        await self._server.answer(self._server.peek)
 
 
 class House:

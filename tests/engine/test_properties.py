@@ -22,6 +22,7 @@ from manager.events import (
     Reconnected,
     Stable,
     StateChanged,
+    WokenByPeek,
     WokenBySibling,
     replay,
 )
@@ -89,6 +90,7 @@ seconds = st.sampled_from([0.0, 0.0, 0.01, 0.5, 1.0, 2.0, 7.0, 31.0, 65.0, 400.0
 steps = st.one_of(
     st.tuples(st.just("open"), names, st.sampled_from(sorted(FAULTS))),
     st.tuples(st.just("heartbeat"), names, st.sampled_from(sorted(FAULTS))),
+    st.tuples(st.just("peek"), names, st.sampled_from(["none", "none", *sorted(FAULTS)])),
     st.tuples(st.just("check"), names, st.sampled_from(sorted(FAULTS))),
     st.tuples(st.sampled_from(["open_takes", "close_takes", "abort_takes"]), names, seconds),
     st.tuples(st.just("drop"), names, st.sampled_from(["lost", "refused"])),
@@ -151,8 +153,8 @@ class World:
         """When the wait under way began."""
         self.deadlines: dict[str, float] = {}
         """When it ends, as announced last."""
-        self.woken: set[str] = set()
-        """Whose wait under way a sibling has ended."""
+        self.woken: dict[str, set[type]] = defaultdict(set)
+        """What has ended the wait under way of each."""
         self.opened_at: dict[str, float] = defaultdict(lambda: -1e9)
         """By host, when a connection to it was opened last."""
         self.rotated: set[str] = set()
@@ -198,7 +200,7 @@ class World:
         server, manager = self.servers.get(name), self.manager
         managed = name in manager.states
         match what:
-            case "open" | "heartbeat" | "check":
+            case "open" | "heartbeat" | "check" | "peek":
                 setattr(server, what, FAULTS[how])
             case "open_takes" | "close_takes" | "abort_takes":
                 setattr(server, what, how)
@@ -266,6 +268,9 @@ class World:
         if isinstance(event, StateChanged):
             self.check_change(event)
         if isinstance(event, WokenBySibling):
+            sibling = self.statuses[event.sibling]
+            self.hold(sibling.phase.connected and sibling.group == event.status.group, "woken by nobody")
+        if isinstance(event, WokenBySibling | WokenByPeek):
             self.check_wake(event)
         if isinstance(event, ConnectionEvent):
             self.check_status(event.status)
@@ -280,12 +285,10 @@ class World:
             lost = [each.name for each in self.statuses.values() if each.down_since is not None]
             self.hold(not lost, f"reconnected though lost: {lost}")
 
-    def check_wake(self, event: WokenBySibling) -> None:
+    def check_wake(self, event: WokenBySibling | WokenByPeek) -> None:
         name, status = event.connection, event.status
-        sibling = self.statuses[event.sibling]
-        self.hold(sibling.phase.connected and sibling.group == status.group, "woken by nobody")
-        self.hold(name not in self.woken, "woken twice in a wait")
-        self.woken.add(name)
+        self.hold(type(event) not in self.woken[name], "woken twice in a wait")
+        self.woken[name].add(type(event))
         self.hold(status.phase in (W, P), f"woken though {status.phase}")
         self.hold(status.failure.kind in (FailureClass.TRANSIENT, FailureClass.OVERLOAD), "woken in vain")
         asked = self.waits[name] + (status.failure.retry_after or 0.0)
@@ -294,7 +297,7 @@ class World:
     def check_change(self, event: StateChanged) -> None:
         name, phase, attempt = event.connection, event.phase, event.status.attempt
         self.waits[name] = self.now
-        self.woken.discard(name)
+        self.woken.pop(name, None)
         self.hold(phase in LEGAL[event.previous], f"{event.previous} → {phase}")
         if phase is W:
             self.hold(attempt == self.count[name] + 1, f"attempt {attempt} after {self.count[name]}")
@@ -333,9 +336,9 @@ class World:
             asked = (status.failure.retry_after or 0.0) if status.failure else 0.0
             plain = min(POLICY.base_delay * 2 ** (status.attempt - 1), POLICY.max_delay)
             expected = max(plain * (1 - POLICY.jitter * CHANCE), asked)
-            self.hold(status.wait == pytest.approx(expected), f"waits {status.wait}, not {expected}")
+            self.check_wait(status, expected)
         elif status.phase is P:
-            self.hold(status.wait == POLICY.cooldown, "the wait of a parked one")
+            self.check_wait(status, POLICY.cooldown)
         elif status.phase is B:
             self.hold(0 < status.wait <= POLICY.login_window, "the wait of a blocked one")
         if status.stable or status.phase in (P, B, S, R):
@@ -345,6 +348,11 @@ class World:
             self.hold(session == (0, None, False, None, {}), f"{status.phase} shows a session")
         lost = health.costs(status, POLICY)
         self.hold((status.costs, status.score) == (lost, health.score(lost)), "the score is not its own")
+
+    def check_wait(self, status: Status, expected: float) -> None:
+        if self.woken.get(status.name):
+            expected = min(expected, status.deadline - self.waits[status.name])
+        self.hold(status.wait == pytest.approx(expected), f"waits {status.wait}, not {expected}")
 
     def look(self) -> None:
         """Look at what no event tells."""

@@ -13,9 +13,9 @@ from manager.manager import ConnectionManager
 from manager.model import Phase
 from manager.settings import ConnectionSettings, Policy
 
-PATIENT = Policy(base_delay=30.0, suspect_timeout=0.3, stable_after=0.0)
+PATIENT = Policy(base_delay=30.0, suspect_timeout=0.3, stable_after=0.0, peek=False)
 """By itself, a connection would notice nothing for 25 s over UDP, and wait for 30 s."""
-EAGER = Policy(base_delay=0.3, max_delay=0.3, max_attempts=1000, stable_after=0.0)
+EAGER = Policy(base_delay=0.3, max_delay=0.3, max_attempts=1000, stable_after=0.0, peek=False)
 
 
 def eager_over_ami(lab: Lab) -> list[ConnectionSettings]:
@@ -53,3 +53,22 @@ async def test_a_host_that_dies_is_noticed_over_udp_and_is_back_everywhere_with_
     assert woken == {"lab-6001": "lab-ami", "lab-websocket": "lab-ami"}
     first = next(event for event in heard if isinstance(event, StateChanged) and event.phase is Phase.UP)
     assert first.connection == "lab-ami"
+
+
+async def test_a_host_that_is_back_is_seen_by_a_peek_and_everything_on_it_is_opened() -> None:
+    patient = replace(PATIENT, peek=True, sibling_wake=False)
+    async with Lab() as lab:
+        settings = [replace(each, policy=patient) for each in lab.connections()]
+        async with ConnectionManager(settings) as manager:
+            heard: list[Event] = []
+            manager.on("connection:wokenByPeek", heard.append)
+            async with asyncio.timeout(10):
+                await until_all(manager, {Phase.UP})
+            for server in lab.servers:
+                server.fault = Fault.REFUSE
+            await asyncio.gather(*(manager.force_reconnection(each.name) for each in settings))
+            assert set(manager.states.values()) == {Phase.WAITING}
+            lab.mend()
+            async with asyncio.timeout(20):
+                await until_all(manager, {Phase.UP})
+    assert {event.connection for event in heard} == {each.name for each in settings}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from manager.drivers.ami.login import check_credentials, log_in
 from manager.drivers.ami.session import AmiSession
 from manager.drivers.base import DriverError, SessionListener
-from manager.drivers.dial import dial
+from manager.drivers.dial import dial, knock
 from manager.drivers.failures import failure_of
 from manager.drivers.tls import client_context
 from manager.endpoint import Endpoint
@@ -38,6 +38,14 @@ class AmiDriver:
             await session.close(graceful=False)
             raise
         return session
+
+    async def peek(self, endpoint: Endpoint) -> None:
+        """Connect and close again.
+
+        Raises:
+            OSError, UnicodeError: nobody takes the connection.
+        """
+        await knock(endpoint.host, endpoint.port or DEFAULT_PORT)
 
     async def _read_secret(self, listener: SessionListener) -> Secret:
         listener.reached(Stage.SECRET)

@@ -12,6 +12,7 @@ from manager.drivers.failures import failure_of
 from manager.drivers.sip.address import AddressError, host_port, parse_uri
 from manager.drivers.sip.lookup import Target, resolve
 from manager.drivers.sip.memory import recall, remember
+from manager.drivers.sip.peek import peek
 from manager.drivers.sip.registration import Identity, Registration
 from manager.drivers.sip.session import SipSession
 from manager.drivers.sip.transport import Wire, open_wire
@@ -44,6 +45,14 @@ class SipDriver:
             return await opening.run()
         except (OSError, SecretUnavailableError) as error:
             raise DriverError(failure_of(error, opening.stage)) from None
+
+    async def peek(self, endpoint: Endpoint) -> None:
+        """Connect and close again; over UDP, send an OPTIONS and see any response.
+
+        Raises:
+            DriverError, OSError, UnicodeError: there is no sign of life.
+        """
+        await peek(endpoint)
 
 
 class _Opening:

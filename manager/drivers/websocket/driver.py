@@ -10,7 +10,7 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from manager.drivers.base import DriverError, Memory, SessionListener
-from manager.drivers.dial import dial
+from manager.drivers.dial import dial, knock
 from manager.drivers.failures import failure_of
 from manager.drivers.stream import ClientTls
 from manager.drivers.tls import client_context
@@ -52,6 +52,17 @@ class WebSocketDriver:
             raise
         self._memory[_key(endpoint)] = "yes"
         return session
+
+    async def peek(self, endpoint: Endpoint) -> None:
+        """Connect and close again. Behind a proxy nothing can be seen without asking the proxy for it.
+
+        Raises:
+            OSError, UnicodeError: nobody takes the connection, or there is a proxy before it.
+        """
+        if self._settings.proxy is not None:
+            raise OSError("a proxy stands before it")
+        assert endpoint.port is not None  # noqa: S101 - parse_endpoint gives every ws address one
+        await knock(endpoint.host, endpoint.port)
 
     async def _prepare(self, endpoint: Endpoint, listener: SessionListener) -> Handshake:
         listener.reached(Stage.SECRET)

@@ -40,7 +40,7 @@ def test_a_misspelt_name_is_told_the_nearest(mistake, written, meant):
 
 
 def test_names_of_later_are_unknown_now(mistake):
-    assert mistake(f"[connections.a]\n{AMI}peek = 1\n").found == "an unknown name"
+    assert mistake(f"[connections.a]\n{AMI}spare = true\n").found == "an unknown name"
 
 
 def test_an_unknown_name_that_is_near_to_none_is_told_all(mistake):

@@ -1,0 +1,75 @@
+"""A look at whether a registrar is there, without credentials: a connect, or an OPTIONS over UDP."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from manager.drivers.sip.address import host_port
+from manager.drivers.sip.lookup import Target, resolve
+from manager.drivers.sip.message import Headers, MessageError, Request, Response, parse_message
+from manager.drivers.sip.registration import USER_AGENT
+from manager.drivers.sip.transport import connected_socket
+from manager.endpoint import Endpoint
+
+_MOST = 65_535
+"""Bytes of a datagram."""
+
+
+async def peek(endpoint: Endpoint) -> None:
+    """Look at the addresses of an endpoint until one gives a sign of life.
+
+    Raises:
+        DriverError, OSError, UnicodeError: none does.
+    """
+    *others, last = await resolve(endpoint)
+    for target in others:
+        try:
+            return await _look(target)
+        except OSError:
+            continue
+    await _look(last)
+    return None
+
+
+async def _look(target: Target) -> None:
+    connected = await connected_socket(target, None)
+    try:
+        if target.transport == "udp":
+            loop = asyncio.get_running_loop()
+            host, port = connected.getsockname()[:2]
+            await loop.sock_sendall(connected, _options(target, host_port(host.partition("%")[0], port)))
+            while not _is_response(await loop.sock_recv(connected, _MOST)):
+                pass
+    finally:
+        connected.close()
+
+
+def _options(target: Target, local: str) -> bytes:
+    """Return an OPTIONS within no dialog (RFC 3261 §11); any response to it is a sign of life."""
+    registrar = f"sip:{host_port(target.address.partition('%')[0], target.port)}"
+    tag, call_id, branch = (secrets.token_hex(6) for _ in range(3))
+    return Request(
+        "OPTIONS",
+        registrar,
+        Headers(
+            [
+                ("Via", f"SIP/2.0/UDP {local};branch=z9hG4bK{branch};rport"),
+                ("Max-Forwards", "70"),
+                ("From", f"<sip:peek@{local}>;tag={tag}"),
+                ("To", f"<{registrar}>"),
+                ("Call-ID", call_id),
+                ("CSeq", "1 OPTIONS"),
+                ("Contact", f"<sip:peek@{local}>"),
+                ("Accept", "application/sdp"),
+                ("User-Agent", USER_AGENT),
+            ]
+        ),
+    ).encode()
+
+
+def _is_response(raw: bytes) -> bool:
+    try:
+        return isinstance(parse_message(raw), Response)
+    except MessageError:
+        return False
