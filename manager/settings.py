@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 
+from manager.bounds import BOUNDS, contradictions
 from manager.endpoint import Endpoint
 from manager.secret import SecretSource
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers by which a connection is kept up. Times in seconds."""
+    """The numbers by which a connection is kept up. Times in seconds.
+
+    Raises:
+        ValueError: a number is out of its bounds, or two contradict each other (`manager.bounds`).
+    """
 
     base_delay: float = 1.0
     """Wait before attempt 1; doubled for each that follows."""
@@ -47,6 +53,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     peek: bool = True
     """Whether a host that is waited for is looked at, without credentials, and its return ends the wait."""
 
+    def __post_init__(self) -> None:
+        numbers = msgspec.structs.asdict(self)
+        for name, bound in BOUNDS.items():
+            if not bound.fits(numbers[name]):
+                raise ValueError(f"{name} is {numbers[name]!r}; expected {bound.expected}")
+        for contradiction in contradictions(numbers):
+            raise ValueError(f"{contradiction.found}; expected {contradiction.expected}")
+
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):
     """How a server's certificate is checked, and which one is shown to it."""
@@ -61,17 +75,31 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every type of connection has."""
+    """What every type of connection has.
+
+    Raises:
+        ValueError: there is no endpoint, no name, or a weight that is no number above 0.
+    """
 
     type: ClassVar[str]
     name: str
     endpoints: tuple[Endpoint, ...]
     policy: Policy = Policy()
+    policy_name: str = "default"
+    """What the policy is called in the file; numbers of the connection's own may differ from it."""
     tls: Tls = Tls()
     weight: float = 1.0
     """Share in the aggregate health."""
     group: str | None = None
     """Connections that share a fate; the endpoint's host where it is not set."""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("a connection needs a name")
+        if not self.endpoints:
+            raise ValueError(f"the connection {self.name!r} needs at least one endpoint")
+        if not 0 < self.weight < math.inf:
+            raise ValueError(f"the weight of {self.name!r} is {self.weight!r}; expected a number above 0")
 
     def secrets(self) -> tuple[SecretSource, ...]:
         """Return every source of a secret that a login uses."""

@@ -81,7 +81,9 @@ def check(context: click.Context, path: Path | None) -> None:
     configuration = _load(path or context.obj)
     for connection in configuration.connections:
         places = ", ".join(endpoint.label for endpoint in connection.endpoints)
-        click.echo(_printable(f"{connection.name}: {connection.type} at {places}"))
+        click.echo(
+            _printable(f"{connection.name}: {connection.type} at {places}, policy {connection.policy_name}")
+        )
     count = len(configuration.connections)
     noun = "connection" if count == 1 else "connections"
     click.echo(_printable(f"{configuration.path}: {count} {noun}, no mistakes"))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from manager.config.policies import Policies, read_numbers
 from manager.config.positions import Place
 from manager.config.section import Notes, Section, Value, is_name, kind_of, nearest_of, secret_at, shown
 from manager.endpoint import Endpoint, EndpointError, is_secret_name, parse_endpoint
@@ -21,7 +22,6 @@ from manager.settings import (
     WebSocketSettings,
 )
 
-_YEAR = 365 * 24 * 3600
 _SCHEMES = {
     "ami": ("ami", "amis"),
     "sip": ("sip", "sips", "ws", "wss"),
@@ -36,55 +36,27 @@ _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _A_PROXY = "http://host:port, also https, socks5, socks5h, socks4 or socks4a, without a path"
 _AN_AOR = "sip:user@host, without a password and without parameters"
 _AOR = re.compile(r"sips?:(?P<user>[^\s@:;?<>\"]+)@[^\s@;?<>\"/]+")
-_SOME_SECONDS = "seconds: a number above 0, at most a year"
-_SECONDS = "seconds: a number from 0, at most a year"
 _TEXTS = 'an array of strings: ["…"]'
+_NO_ENDPOINT = (parse_endpoint("ami://none"),)
+"""Stands for endpoints that are wrong; a file with a mistake gives no settings, so nobody opens it."""
 _IN_A_CONNECTION = "it stands in [connections.NAME], not in [defaults]"
 
 
-def read_policy(section: Section, given: Policy) -> Policy:
-    """Read the numbers by which a connection is kept up; `given` are those that are not set here."""
-    policy = Policy(
-        base_delay=_seconds(section, "base_delay", given.base_delay),
-        max_delay=_seconds(section, "max_delay", given.max_delay),
-        max_attempts=section.integer("max_attempts", given.max_attempts, low=1, high=1000),
-        connect_timeout=_seconds(section, "connect_timeout", given.connect_timeout),
-        heartbeat_interval=_seconds(section, "heartbeat_interval", given.heartbeat_interval),
-        heartbeat_timeout=_seconds(section, "heartbeat_timeout", given.heartbeat_timeout),
-        suspect_timeout=_seconds(section, "suspect_timeout", given.suspect_timeout),
-        health_interval=_seconds(section, "health_interval", given.health_interval),
-        unhealthy_threshold=section.integer(
-            "unhealthy_threshold", given.unhealthy_threshold, low=1, high=1000
-        ),
-        stable_after=_seconds_or_none(section, "stable_after", given.stable_after),
-        cooldown=_seconds_or_none(section, "cooldown", given.cooldown),
-        blocked_retry=_seconds_or_none(section, "blocked_retry", given.blocked_retry),
-        jitter=section.number("jitter", given.jitter, "a number from 0 to 1", lambda value: 0 <= value <= 1),
-        login_budget=section.integer("login_budget", given.login_budget, low=1, high=1000),
-        login_window=_seconds(section, "login_window", given.login_window),
-        start_rate=section.number(
-            "start_rate", given.start_rate, "a number from 0.1 to 10000, or 0 for no bound", _is_rate
-        ),
-        sibling_wake=section.flag("sibling_wake", default=given.sibling_wake),
-        sibling_doubt=section.flag("sibling_doubt", default=given.sibling_doubt),
-        peek=section.flag("peek", default=given.peek),
-    )
-    if policy.max_delay < policy.base_delay and ("max_delay" in section or "base_delay" in section):
-        name = "max_delay" if "max_delay" in section else "base_delay"
-        found = f"max_delay {policy.max_delay:g} below base_delay {policy.base_delay:g}"
-        section.mistake(name, found, "max_delay of at least base_delay")
-    return policy
-
-
-def read_defaults(section: Section) -> Policy:
-    """Read `[defaults]`."""
-    policy = read_policy(section, Policy())
+def read_defaults(section: Section, policies: Policies) -> tuple[str, Policy]:
+    """Read `[defaults]`: the policy that counts where a connection names none, its name first."""
+    name, policy = policies.chosen(section, "policy", ("default", Policy()))
+    policy = read_numbers(section, policy)
     section.unknown(dict.fromkeys(_names_of_connections(), _IN_A_CONNECTION))
-    return policy
+    return name, policy
 
 
-def read_connection(name: str, content: Value, defaults: Policy, notes: Notes) -> ConnectionSettings | None:
-    """Read `[connections.NAME]`; None where it is too wrong to become anything."""
+def read_connection(
+    name: str, content: Value, defaults: tuple[str, Policy], policies: Policies, notes: Notes
+) -> ConnectionSettings | None:
+    """Read `[connections.NAME]`; None where it is too wrong to become anything.
+
+    A policy that it names stands in for that of `[defaults]` altogether; its own numbers count before either.
+    """
     place: Place = ("connections", name)
     if not is_name(name):
         notes.mistake(place, "a name that does not fit", "1 to 64 characters that can be seen")
@@ -93,9 +65,11 @@ def read_connection(name: str, content: Value, defaults: Policy, notes: Notes) -
         return None
     section = Section(content, place, notes)
     kind = _kind(section)
+    policy_name, policy = policies.chosen(section, "policy", defaults)
     common = {
-        "name": name,
-        "policy": read_policy(section, defaults),
+        "name": name or "?",  # a file with a mistake gives no settings
+        "policy": read_numbers(section, policy),
+        "policy_name": policy_name,
         "tls": _tls(section),
         "weight": section.number(
             "weight", 1.0, "a number above 0, at most 1000000", lambda value: 0 < value <= 1_000_000
@@ -106,7 +80,7 @@ def read_connection(name: str, content: Value, defaults: Policy, notes: Notes) -
         section.expect(_names_of_connections())
         section.unknown()
         return None
-    settings = _READERS[kind](section, common | {"endpoints": _endpoints(section, kind)})
+    settings = _READERS[kind](section, common | {"endpoints": _endpoints(section, kind) or _NO_ENDPOINT})
     others = _names_of_connections() - _names_of(kind)
     section.unknown(dict.fromkeys(others, f"it is no setting of type {kind}"))
     return settings
@@ -181,7 +155,7 @@ _TYPES: dict[str, type[ConnectionSettings]] = {
 
 def _names_of(kind: str) -> set[str]:
     """Return the names that a connection of this type has, the numbers aside."""
-    fields = set(_TYPES[kind].__struct_fields__) - {"name", "policy", "tls"}
+    fields = set(_TYPES[kind].__struct_fields__) - {"name", "policy", "policy_name", "tls"}
     return fields | set(Tls.__struct_fields__) | {"type"}
 
 
@@ -317,17 +291,5 @@ def _is_host(text: str) -> bool:
     return text.isprintable() and not any(character in " /@:?#" for character in text)
 
 
-def _is_rate(value: float) -> bool:
-    return value == 0 or 0.1 <= value <= 10_000
-
-
 def _any(text: str) -> bool:
     return bool(text)
-
-
-def _seconds(section: Section, name: str, default: float) -> float:
-    return section.number(name, default, _SOME_SECONDS, lambda value: 0 < value <= _YEAR)
-
-
-def _seconds_or_none(section: Section, name: str, default: float) -> float:
-    return section.number(name, default, _SECONDS, lambda value: 0 <= value <= _YEAR)

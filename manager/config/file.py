@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -15,13 +16,15 @@ import platformdirs
 
 from manager.config.connections import read_connection, read_defaults
 from manager.config.mistakes import ConfigError, Mistake, dotted
-from manager.config.positions import Positions
+from manager.config.policies import Policies
+from manager.config.positions import Place, Positions
 from manager.config.section import Notes, Section, kind_of
-from manager.settings import ConnectionSettings, Policy
+from manager.settings import ConnectionSettings
 
 _MAX_BYTES = 8 * 1024 * 1024
 _OTHERS = 0o077
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+_TWICE = re.compile(r"Cannot declare (?P<place>\(.+\)) twice$")
 _A_CONNECTION = "at least one table [connections.NAME]"
 _NAMED_SECRETS = 3
 
@@ -94,6 +97,9 @@ def _syntax(message: str, text: str) -> Mistake:
     """Say where TOML itself is broken. tomllib quotes no more of the file than one character."""
     place = _PLACE.search(message)
     found = _PLACE.sub("", message)
+    twice = _TWICE.match(found)
+    if twice is not None and place is not None and place["line"] is not None:
+        return _declared_twice(ast.literal_eval(twice["place"]), int(place["line"]), text)
     found = found[:1].lower() + found[1:]
     if place is None:
         return Mistake(found=found, expected="TOML")
@@ -102,15 +108,24 @@ def _syntax(message: str, text: str) -> Mistake:
     return Mistake(line=int(place["line"]), found=f"{found}, at column {place['column']}", expected="TOML")
 
 
+def _declared_twice(table: Place, line: int, text: str) -> Mistake:
+    """Say where else a table stands; what comes before the second one is TOML that can be looked through."""
+    before = "".join(text.splitlines(keepends=True)[: line - 1])
+    first = Positions(before).line(table)
+    found = f"a second table of this name; the first is in line {first}"
+    return Mistake(line=line, key=dotted(table), found=found, expected="each name once")
+
+
 def _read_tables(content: dict[str, Any], notes: Notes) -> list[ConnectionSettings]:
     root = Section(content, (), notes)
     defaults = _table(root, "defaults")
-    policy = read_defaults(Section(defaults, ("defaults",), notes)) if defaults else Policy()
+    policies = Policies(_table(root, "policies") or {}, notes)
+    policy = read_defaults(Section(defaults or {}, ("defaults",), notes), policies)
     tables = _table(root, "connections")
     if tables is not None and not tables:
         notes.mistake(("connections",), "no connection", _A_CONNECTION)
     root.unknown()
-    found = [read_connection(name, table, policy, notes) for name, table in (tables or {}).items()]
+    found = [read_connection(name, table, policy, policies, notes) for name, table in (tables or {}).items()]
     return [settings for settings in found if settings is not None]
 
 

@@ -13,6 +13,12 @@ _SAMPLE = """\
 [defaults]
 # Every line of this table may stand in a connection too, and counts for that one alone.
 
+# policy = "default"         # one of those below, or of your own: [policies.NAME]
+#   default                  # 1, 2, 4, 8, 16, then 30 s, 15 attempts: all the numbers that follow
+#   gentle                   # from 5 to 300 s, few signs of life: a server that is shared or far away
+#   aggressive               # from 0.5 to 5 s, hung peers noticed early: a server of your own that bears it
+#   rfc5626                  # from 60 to 1800 s, up to half of it left to chance (RFC 5626, section 4.5)
+
 # base_delay = 1             # wait before attempt 1, doubled for each attempt that follows…
 # max_delay = 30             # …up to this
 # jitter = 0.2               # share of a wait that chance may take off; 0 for exact waits
@@ -36,6 +42,10 @@ _SAMPLE = """\
 # sibling_wake = true        # one of the same host (or group) that comes back ends the waits of the others
 # sibling_doubt = true       # one that dies makes the others send a sign of life at once
 # peek = true                # a host that is waited for is looked at each second; its return ends the wait
+
+[policies.office]                             # chosen with policy = "office"
+base = "gentle"                               # what it does not set itself; "default" if not set
+max_attempts = 40                             # every number of [defaults] may stand here
 
 [connections.pbx1-ami]
 type = "ami"                                  # Asterisk's manager interface

@@ -27,8 +27,8 @@ SETTINGS = """
 jitter = 0
 base_delay = 0.2
 max_delay = 1
-heartbeat_interval = 0.5
-heartbeat_timeout = 10
+heartbeat_interval = 2
+heartbeat_timeout = 1.9
 suspect_timeout = 0.3
 stable_after = 1
 

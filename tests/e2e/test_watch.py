@@ -131,7 +131,8 @@ async def test_no_secret_is_in_any_output_log_or_file_in_any_fault(
     fault, start, settings, home, ami, sip, websocket, environment
 ):
     environment["PYTHONASYNCIODEBUG"] = "1"
-    settings.write_text(settings.read_text().replace("heartbeat_timeout = 10", "heartbeat_timeout = 0.5"))
+    hurried = settings.read_text().replace("heartbeat_interval = 2", "heartbeat_interval = 0.5")
+    settings.write_text(hurried.replace("heartbeat_timeout = 1.9", "heartbeat_timeout = 0.4"))
     ami.fault = sip.fault = websocket.fault = fault
     async with start("watch", "--config", settings, "--for", "2.5") as running:
         async with asyncio.timeout(PATIENCE):

@@ -103,7 +103,9 @@ async def test_a_frozen_caller_delays_no_heartbeat():
     one = FakeSettings(
         name="one",
         endpoints=(parse_endpoint("ami://pbx1"),),
-        policy=settings().policy.__class__(heartbeat_interval=0.02),
+        policy=settings().policy.__class__(
+            heartbeat_interval=0.02, heartbeat_timeout=0.01, suspect_timeout=0.01
+        ),
     )
     with EmbeddedClient([one], drivers={"fake": server.create}) as client:
         await reach(client, Phase.UP)

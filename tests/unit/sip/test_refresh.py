@@ -86,7 +86,7 @@ async def test_a_new_contact_that_is_refused_is_not_tried_again_with_every_heart
 @pytest.mark.parametrize("answers", [lambda seen: [reply(seen, 500)], lambda _: []], ids=["500", "silence"])
 async def test_a_refresh_that_fails_is_counted_and_tried_again_while_the_binding_lives(house, answers):
     house.registrar.granted = 9  # tried again after a third of it, with the rest to spare
-    async with house.opened(policy=Policy(heartbeat_timeout=0.2)) as session:
+    async with house.opened(policy=Policy(heartbeat_timeout=0.2, suspect_timeout=0.2)) as session:
         house.registrar.handle = answers
         await house.witness.until(lambda: len(house.witness.refreshes) >= 1)
         assert house.witness.refreshes[0].stage is Stage.REFRESH

@@ -1,0 +1,107 @@
+"""The tables `[policies.NAME]`, and which policy a table of the file chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from manager.bounds import BOUNDS, contradictions
+from manager.config.positions import Place
+from manager.config.section import Notes, Section, Value, is_name, kind_of, nearest_of, shown
+from manager.presets import PRESETS
+from manager.settings import Policy
+
+_A_NAME = "1 to 64 characters that can be seen"
+
+
+class Policies:
+    """Every policy that a file may name: its own and the presets.
+
+    A named policy is a whole: what it does not set is that of its `base`, the preset `default` unless it says
+    otherwise.
+    """
+
+    def __init__(self, tables: Mapping[str, Value], notes: Notes) -> None:
+        """Read `tables`, the content of `[policies]`."""
+        self._tables = tables
+        self._notes = notes
+        self._known: dict[str, Policy] = dict(PRESETS)
+        self._under_way: list[str] = []
+        """The names that lead to the one being read, each the base of the one before."""
+        for name in tables:
+            place = ("policies", name)
+            if name in PRESETS:
+                notes.mistake(place, "the name of a policy that trunkline has itself", "another name")
+            elif not is_name(name):
+                notes.mistake(place, "a name that does not fit", _A_NAME)
+            elif name not in self._known:
+                self._read(name)
+
+    @property
+    def names(self) -> list[str]:
+        """Every name that may be chosen."""
+        return [*PRESETS, *(name for name in self._tables if name not in PRESETS)]
+
+    def chosen(self, section: Section, key: str, given: tuple[str, Policy]) -> tuple[str, Policy]:
+        """Return the policy that a table names under `key`, and its name; `given` where it names none."""
+        name = section.raw(key)
+        if name is None:
+            return given
+        if isinstance(name, str):
+            policy = self._known.get(name)
+            if policy is not None:
+                return name, policy
+            if name in self._under_way:
+                circle = [*self._under_way[self._under_way.index(name) :], name]
+                section.mistake(
+                    key, "a circle: " + " → ".join(circle), "a policy that does not come back here"
+                )
+                return given
+            if name in self._tables:
+                return name, self._read(name)
+        self._unknown(section.at(key), name)
+        return given
+
+    def _read(self, name: str) -> Policy:
+        place: Place = ("policies", name)
+        table = self._tables[name]
+        policy = PRESETS["default"]
+        if isinstance(table, dict):
+            self._under_way.append(name)
+            section = Section(table, place, self._notes)
+            _, base = self.chosen(section, "base", ("default", policy))
+            policy = read_numbers(section, base)
+            section.unknown()
+            self._under_way.pop()
+        else:
+            self._notes.mistake(place, kind_of(table), f"a table: [policies.{name}]")
+        self._known[name] = policy
+        return policy
+
+    def _unknown(self, place: Place, name: Value) -> None:
+        nearest = nearest_of(name, self.names) if isinstance(name, str) else ""
+        self._notes.mistake(place, shown(name), "one of " + _listed(self.names), nearest=nearest)
+
+
+def read_numbers(section: Section, given: Policy) -> Policy:
+    """Read the numbers by which a connection is kept up; `given` are those that are not set here."""
+    numbers: dict[str, Any] = {}
+    for name in Policy.__struct_fields__:
+        default = getattr(given, name)
+        if isinstance(default, bool):
+            numbers[name] = section.flag(name, default=default)
+        elif BOUNDS[name].whole:
+            bound = BOUNDS[name]
+            numbers[name] = section.integer(name, default, low=int(bound.low), high=int(bound.high))
+        else:
+            numbers[name] = section.number(name, default, BOUNDS[name].expected, BOUNDS[name].fits)
+    before = len(section.notes.mistakes)
+    for contradiction in contradictions(numbers):
+        # `given` agrees with itself, so at least one of the two stands here.
+        name = next(name for name in contradiction.names if name in section)
+        section.mistake(name, contradiction.found, contradiction.expected)
+    return given if len(section.notes.mistakes) > before else Policy(**numbers)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
