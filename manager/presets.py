@@ -11,7 +11,7 @@ PRESETS: Mapping[str, Policy] = {
     # RFC 5626 §4.5 waits min(1800, 30 · 2^failures), of which chance takes up to half. Its first failure
     # already doubles the base time of 30 s, hence 60 before attempt 1.
     "rfc5626": Policy(base_delay=60.0, max_delay=1800.0, jitter=0.5, cooldown=1800.0),
-    # Ten tries in the first half minute and one every 5 s for ten minutes: for a server of one's own that
+    # Eight tries in the first half minute, then one every 5 s for ten minutes: for a server of one's own that
     # bears it. A hung peer is noticed after 12 s instead of 35. The login budget stays as it is.
     "aggressive": Policy(
         base_delay=0.5,
@@ -23,7 +23,7 @@ PRESETS: Mapping[str, Policy] = {
         health_interval=15.0,
         cooldown=30.0,
     ),
-    # A tenth of the traffic of `default` while a server is down, for one that is shared, far away or paid by
+    # While a server stays down a tenth of the tries of `default`, for one that is shared, far away or paid by
     # the message. Heartbeats stay below the minute after which many NAT gateways forget a connection.
     "gentle": Policy(
         base_delay=5.0,
