@@ -37,7 +37,11 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True, tag="resume"):
     name: str
 
 
-Command = Reconnect | Refresh | Pause | Resume
+class Reload(msgspec.Struct, frozen=True, tag="reload"):
+    """Read the settings anew; add, remove and change connections by them and leave the others alone."""
+
+
+Command = Reconnect | Refresh | Pause | Resume | Reload
 
 
 class ManagerClient(Protocol):
@@ -54,4 +58,5 @@ class ManagerClient(Protocol):
 
         Raises:
             manager.errors.UnknownConnectionError: no connection has the name.
+            manager.errors.TrunklineError: the settings cannot be used; nothing has changed.
         """

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from manager.client import Command, Pause, Reconnect, Refresh, Resume
-from manager.errors import ManagerGoneError
+from manager.client import Command, Pause, Reconnect, Refresh, Reload, Resume
+from manager.errors import ManagerGoneError, TrunklineError
 from manager.events import Event, Gap
 from manager.model import Outcome, Position, Result, Snapshot
 from manager.settings import ConnectionSettings
@@ -43,6 +43,7 @@ class EmbeddedClient:
         *,
         store: Path | None = None,
         drivers: Mapping[str, DriverFactory] | None = None,
+        load: Callable[[], Iterable[ConnectionSettings]] | None = None,
     ) -> None:
         """Prepare the manager.
 
@@ -50,7 +51,9 @@ class EmbeddedClient:
             connections: what to keep up.
             store: file of what is remembered over restarts; in memory where none is given.
             drivers: factories by connection type, beside those that come with trunkline.
+            load: reads the settings anew for `Reload`, on a thread of its own; raises `TrunklineError`.
         """
+        self._load = load
         self._connections = tuple(connections)
         self._store = store
         self._drivers = drivers
@@ -181,6 +184,19 @@ class EmbeddedClient:
             case Resume():
                 manager.resume(command.name)
                 return (_done(manager, command.name, "taken up again"),)
+            case Reload():
+                return await self._reload(manager)
+
+    async def _reload(self, manager: ConnectionManager) -> Outcome:
+        if self._load is None:
+            raise TrunklineError("there is no file to read the settings from")
+        try:
+            await manager.reload(await asyncio.to_thread(self._load))
+        except (TrunklineError, ValueError) as error:
+            reason = error.summary if isinstance(error, TrunklineError) else str(error)
+            manager.reload_failed(reason)
+            raise TrunklineError(reason) from error
+        return ()
 
     async def _ask(self, question: Callable[..., Coroutine[Any, Any, Answer]], *arguments: object) -> Answer:
         """Run a coroutine of ours on the manager's loop and await its answer on the caller's."""

@@ -10,6 +10,11 @@ class TrunklineError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    @property
+    def summary(self) -> str:
+        """All of it in one line."""
+        return str(self)
+
 
 class UnknownConnectionError(TrunklineError, LookupError):
     """A name that no connection has."""

@@ -81,6 +81,14 @@ class FactsChanged(ConnectionEvent, frozen=True, kw_only=True, tag="connection:f
     """The type-specific facts of a connection are new."""
 
 
+class Changed(ConnectionEvent, frozen=True, kw_only=True, tag="connection:changed"):
+    """A connection has other settings; it begins anew with them."""
+
+
+class TimesChanged(ConnectionEvent, frozen=True, kw_only=True, tag="connection:timesChanged"):
+    """The wall clock was set; the times of the status are told by the new one."""
+
+
 class Stable(ConnectionEvent, frozen=True, kw_only=True, tag="connection:stable"):
     """A session has held for `stable_after` seconds; attempts count from nothing again."""
 
@@ -137,6 +145,29 @@ class Reconnected(Event, frozen=True, kw_only=True, tag="connection:reconnected"
     """Seconds from the first loss until the last of them was up."""
 
 
+class Reloaded(Event, frozen=True, kw_only=True, tag="manager:reloaded"):
+    """Other settings were taken up; the connections that are not named here were not touched."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+class ReloadFailed(Event, frozen=True, kw_only=True, tag="manager:reloadFailed"):
+    """Settings could not be taken up, and nothing has changed."""
+
+    reason: str
+
+
+class ClockJumped(Event, frozen=True, kw_only=True, tag="manager:clockJumped"):
+    """The machine was suspended or its clock was set; everything is checked at once."""
+
+    suspended: float
+    """Seconds; 0 where it was not."""
+    stepped: float
+    """Seconds by which the wall clock was set forward; negative for back."""
+
+
 class BudgetChanged(Event, frozen=True, kw_only=True, tag="login:budgetChanged"):
     """A host's budget of refused logins was drawn on."""
 
@@ -163,6 +194,8 @@ AnyEvent = (
     | ProbeAnswered
     | ProbeFailed
     | FactsChanged
+    | Changed
+    | TimesChanged
     | Stable
     | Recovered
     | MaxAttemptsReached
@@ -172,6 +205,9 @@ AnyEvent = (
     | DoubtedBySibling
     | Reported
     | Reconnected
+    | Reloaded
+    | ReloadFailed
+    | ClockJumped
     | BudgetChanged
     | ListenerDetached
 )

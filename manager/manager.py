@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import math
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -14,24 +17,26 @@ from manager.engine import operator
 from manager.engine.budget import LoginBudget
 from manager.engine.clock import Clock, SystemClock
 from manager.engine.group import Groups
-from manager.engine.health import Aggregate, band
-from manager.engine.outage import Outage
+from manager.engine.health import band
+from manager.engine.reload import difference
 from manager.engine.supervisor import Supervisor
+from manager.engine.timekeeper import Timekeeper
 from manager.errors import ManagerGoneError, NotConnectedError, UnknownConnectionError
 from manager.events import (
     Added,
     BudgetChanged,
-    ConnectionEvent,
+    Changed,
+    ClockJumped,
     Event,
     Gap,
-    ListenerDetached,
-    Reconnected,
+    Reloaded,
+    ReloadFailed,
     Removed,
-    event_name,
 )
-from manager.listeners import Listener, Listeners
-from manager.messages import MessageStream
+from manager.listeners import Listener
+from manager.messages import MessageStream, MessageStreams
 from manager.model import BudgetStatus, Outcome, Phase, Position, Snapshot, Status
+from manager.publisher import Publisher
 from manager.ring import EventRing
 from manager.settings import ConnectionSettings
 from manager.store import Store
@@ -80,13 +85,10 @@ class ConnectionManager:
         self._chance = chance
         self._supervisors: dict[str, Supervisor] = {}
         self._stopped = False
-        self._ring = EventRing()
-        self._listeners = Listeners(self._listener_detached)
-        self._streams: dict[str, set[MessageStream]] = {}
-        self._aggregate = Aggregate()
-        self._known: dict[str, Status] = {}
-        """The last published status of each connection, as counted in the aggregate."""
-        self._outage = Outage()
+        self._reloading = asyncio.Lock()
+        self._timekeeping: asyncio.Task[None] | None = None
+        self._publisher = Publisher(self._clock)
+        self._streams = MessageStreams()
         self._groups = Groups(self._clock)
         self._budget = LoginBudget(self._clock, self._store.section("login budget"), self._budget_changed)
 
@@ -94,6 +96,7 @@ class ConnectionManager:
 
     async def __aenter__(self) -> Self:
         self._budget.load()
+        self._timekeeping = asyncio.create_task(self._keep_time(), name="timekeeper")
         try:
             for settings in self._initial:
                 self.add(settings)
@@ -110,13 +113,15 @@ class ConnectionManager:
     async def stop(self) -> None:
         """Close every connection politely, side by side; each takes 3 s at most. It is for good."""
         self._stopped = True
+        if self._timekeeping is not None:
+            self._timekeeping.cancel()
+            await asyncio.wait([self._timekeeping])
         try:
             await _side_by_side(each.stop(for_good=True) for each in self._supervisors.values())
         finally:
             await self._groups.peeks.stop()
-            for name in tuple(self._streams):
-                self._end_messages(name)
-            self._ring.close()
+            self._streams.end_all()
+            self._publisher.ring.close()
             self._store.save()
 
     def add(self, settings: ConnectionSettings) -> None:
@@ -130,19 +135,8 @@ class ConnectionManager:
             raise ManagerGoneError("the manager has been stopped")
         if settings.name in self._supervisors:
             raise ValueError(f"a connection named {settings.name!r} is managed already")
-        name = settings.name
-        supervisor = Supervisor(
-            settings,
-            self._driver(settings),
-            clock=self._clock,
-            budget=self._budget,
-            groups=self._groups,
-            publish=self._publish,
-            deliver=lambda message: self._deliver(name, message),
-            chance=self._chance,
-        )
-        self._supervisors[name] = supervisor
-        self._publish(Added, supervisor.status)
+        supervisor = self._supervisors[settings.name] = self._new_supervisor(settings)
+        self._publisher.publish(Added, supervisor.status)
         supervisor.start()
 
     async def remove(self, name: str) -> None:
@@ -157,16 +151,51 @@ class ConnectionManager:
         finally:
             if self._supervisors.get(name) is supervisor:
                 del self._supervisors[name]
-                self._end_messages(name)
-                self._publish(Removed, supervisor.status)
+                self._streams.end(name)
+                self._publisher.publish(Removed, supervisor.status)
+
+    async def reload(self, connections: Iterable[ConnectionSettings]) -> None:
+        """Add, remove and change connections so that these are managed; those that are equal are not touched.
+
+        A connection that changes is closed politely and begins anew; one that is paused stays so.
+
+        Raises:
+            ValueError: two have one name, or nothing knows a type; nothing has changed then.
+            ManagerGoneError: the manager was stopped.
+        """
+        connections = tuple(connections)
+        async with self._reloading:
+            now = {name: supervisor.settings for name, supervisor in self._supervisors.items()}
+            found = difference(now, connections)
+            for settings in (*found.added, *found.changed):
+                self._driver(settings)
+            await _side_by_side(self._remove_if_there(name) for name in found.removed)
+            await _side_by_side(self._change(settings) for settings in found.changed)
+            for settings in found.added:
+                if settings.name not in self._supervisors:
+                    self.add(settings)
+            order = {settings.name: place for place, settings in enumerate(connections)}
+            self._supervisors = dict(
+                sorted(self._supervisors.items(), key=lambda item: order.get(item[0], len(order)))
+            )
+        self._publisher.emit(
+            Reloaded,
+            added=tuple(settings.name for settings in found.added),
+            removed=found.removed,
+            changed=tuple(settings.name for settings in found.changed),
+        )
+
+    def reload_failed(self, reason: str) -> None:
+        """Tell that settings could not be taken up."""
+        self._publisher.emit(ReloadFailed, reason=reason)
 
     # --- what is known ----------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
         """Return every status, the aggregate, and the position in the event stream that they stand for."""
-        health = self._aggregate.health
+        health = self._publisher.health
         return Snapshot(
-            position=self._ring.position,
+            position=self._publisher.ring.position,
             time=self._clock.wall(),
             monotonic=self._clock.monotonic(),
             statuses=tuple(supervisor.status for supervisor in self._supervisors.values()),
@@ -188,7 +217,7 @@ class ConnectionManager:
     @property
     def health(self) -> int | None:
         """The aggregate health, 0 to 100; None where nothing counts."""
-        return self._aggregate.health
+        return self._publisher.health
 
     @property
     def states(self) -> dict[str, Phase]:
@@ -260,28 +289,28 @@ class ConnectionManager:
             ValueError: there is no such event.
             TypeError: the listener is a coroutine function.
         """
-        self._listeners.on(event, listener)
+        self._publisher.listeners.on(event, listener)
 
     def off(self, event: str, listener: Listener) -> None:
         """No longer call `listener` for this event."""
-        self._listeners.off(event, listener)
+        self._publisher.listeners.off(event, listener)
 
     @property
     def position(self) -> Position:
         """The place after the newest event."""
-        return self._ring.position
+        return self._publisher.ring.position
 
     @property
     def ring(self) -> EventRing:
         """The last 10,000 events."""
-        return self._ring
+        return self._publisher.ring
 
     def events(self, since: Position | None = None) -> AsyncIterator[Event | Gap]:
         """Yield the events after a position (by default: from now on), then those to come.
 
         Ends when the manager is stopped.
         """
-        return self._ring.read(since or self._ring.position)
+        return self._publisher.ring.read(since or self._publisher.ring.position)
 
     def messages(self, name: str) -> MessageStream:
         """Return the messages that a connection receives from now on: AMI events, WebSocket messages.
@@ -290,10 +319,7 @@ class ConnectionManager:
             UnknownConnectionError: no connection has the name.
         """
         self._supervisor(name)
-        streams = self._streams.setdefault(name, set())
-        stream = MessageStream(streams.discard)
-        streams.add(stream)
-        return stream
+        return self._streams.open(name)
 
     def session(self, name: str) -> Session:
         """Return the usable session of a connection, to send on; it is gone when the connection drops.
@@ -308,6 +334,48 @@ class ConnectionManager:
         return session
 
     # --- inside -----------------------------------------------------------------------------------------
+
+    def _new_supervisor(self, settings: ConnectionSettings) -> Supervisor:
+        return Supervisor(
+            settings,
+            self._driver(settings),
+            clock=self._clock,
+            budget=self._budget,
+            groups=self._groups,
+            publish=self._publisher.publish,
+            deliver=partial(self._streams.deliver, settings.name),
+            chance=self._chance,
+        )
+
+    async def _remove_if_there(self, name: str) -> None:
+        with suppress(UnknownConnectionError):
+            await self.remove(name)
+
+    async def _change(self, settings: ConnectionSettings) -> None:
+        old = self._supervisors.get(settings.name)
+        if old is None:
+            return
+        paused = old.status.phase is Phase.PAUSED
+        await old.stop(for_good=True)
+        if self._stopped or self._supervisors.get(settings.name) is not old:
+            return
+        new = self._supervisors[settings.name] = self._new_supervisor(settings)
+        self._publisher.publish(Changed, new.status)
+        if paused:
+            await new.stop(Phase.PAUSED)
+        else:
+            new.start()
+
+    async def _keep_time(self) -> None:
+        timekeeper = Timekeeper(self._clock)
+        while True:
+            jump = await timekeeper.jump()
+            self._publisher.emit(ClockJumped, suspended=jump.suspended, stepped=jump.stepped)
+            for supervisor in tuple(self._supervisors.values()):
+                supervisor.clock_jumped(jump)
+            for supervisor in tuple(self._supervisors.values()):
+                supervisor.look_anew()
+                await asyncio.sleep(1.0 / (supervisor.settings.policy.start_rate or math.inf))
 
     def _driver(self, settings: ConnectionSettings) -> Driver:
         factory = self._drivers.get(settings.type)
@@ -326,38 +394,8 @@ class ConnectionManager:
     def _taken_up(self) -> list[Supervisor]:
         return [each for each in self._supervisors.values() if each.status.phase.counts]
 
-    def _end_messages(self, name: str) -> None:
-        for stream in self._streams.pop(name, ()):
-            stream.end()
-
-    def _deliver(self, name: str, message: object) -> None:
-        for stream in tuple(self._streams.get(name, ())):
-            stream.put(message)
-
-    def _publish(self, kind: type[ConnectionEvent], status: Status, **fields: object) -> None:
-        gone = kind is Removed
-        self._aggregate.replace(self._known.get(status.name), None if gone else status)
-        if gone:
-            self._known.pop(status.name, None)
-        else:
-            self._known[status.name] = status
-        self._emit(kind, status=status, **fields)
-        over = self._outage.note(status, gone=gone)
-        if over is not None:
-            self._emit(Reconnected, connections=over.connections, downtime=over.downtime)
-
     def _budget_changed(self, budget: BudgetStatus) -> None:
-        self._emit(BudgetChanged, budget=budget)
-
-    def _listener_detached(self, listener: str, errors: int) -> None:
-        self._emit(ListenerDetached, listener=listener, errors=errors)
-
-    def _emit(self, kind: type[Event], **fields: object) -> None:
-        event = kind(
-            seq=self._ring.last + 1, time=self._clock.wall(), health=self._aggregate.health, **fields
-        )
-        self._ring.append(event)
-        self._listeners.emit(event_name(kind), event)
+        self._publisher.emit(BudgetChanged, budget=budget)
 
 
 async def _side_by_side(jobs: Iterable[Coroutine[Any, Any, Answer]]) -> tuple[Answer, ...]:

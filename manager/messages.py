@@ -59,3 +59,32 @@ class MessageStream:
             self._ready.clear()
             await self._ready.wait()
         return self._waiting.popleft()
+
+
+class MessageStreams:
+    """The streams of all connections, by name."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, set[MessageStream]] = {}
+
+    def open(self, name: str) -> MessageStream:
+        """Return a stream of what this connection receives from now on."""
+        streams = self._streams.setdefault(name, set())
+        stream = MessageStream(streams.discard)
+        streams.add(stream)
+        return stream
+
+    def deliver(self, name: str, message: object) -> None:
+        """Hand a message to everyone who reads this connection's."""
+        for stream in tuple(self._streams.get(name, ())):
+            stream.put(message)
+
+    def end(self, name: str) -> None:
+        """End the streams of a connection that is no more."""
+        for stream in self._streams.pop(name, ()):
+            stream.end()
+
+    def end_all(self) -> None:
+        """End every stream."""
+        for name in tuple(self._streams):
+            self.end(name)

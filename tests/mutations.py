@@ -394,6 +394,34 @@ MUTATIONS = (
         "",
         "test_the_status_tells_the_true_length_of_a_wait_that_ends_early",
     ),
+    Mutation(
+        "a reload touches what is the same",
+        "reload.py",
+        " and settings != now[name]",
+        "",
+        "test_connections_are_added_removed_and_changed_and_the_others_hear_nothing_of_it",
+    ),
+    Mutation(
+        "a suspend goes unnoticed",
+        "timekeeper.py",
+        "if suspended >= LEAST or stepped:",
+        "if stepped:",
+        "test_after_a_suspend_everything_that_is_up_is_asked_for_a_sign_of_life_at_once",
+    ),
+    Mutation(
+        "a clock that was set goes unnoticed",
+        "timekeeper.py",
+        "if suspended >= LEAST or stepped:",
+        "if suspended >= LEAST:",
+        "test_a_clock_that_was_set_is_told_of_and_moves_no_wait",
+    ),
+    Mutation(
+        "a suspend ends the wait that a server asked for",
+        "supervisor.py",
+        "if not asked and not",
+        "if not",
+        "test_a_jump_ends_no_wait_that_the_server_asked_for_and_no_refusal",
+    ),
 )
 
 

@@ -13,6 +13,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -23,6 +24,7 @@ import platformdirs
 from manager.embedded import EmbeddedClient
 from manager.errors import TrunklineError
 from manager.lock import InstanceLock, key_of
+from manager.settings import ConnectionSettings
 from tui.sanitise import clean
 
 if TYPE_CHECKING:
@@ -150,7 +152,15 @@ def _load(path: Path | None) -> Configuration:
 
 def _client(configuration: Configuration) -> EmbeddedClient:
     state = platformdirs.user_state_path("trunkline") / f"{key_of(configuration.path)}.json"
-    return EmbeddedClient(configuration.connections, store=state)
+    return EmbeddedClient(
+        configuration.connections, store=state, load=partial(_connections, configuration.path)
+    )
+
+
+def _connections(path: Path) -> tuple[ConnectionSettings, ...]:
+    from manager.config import load  # noqa: PLC0415
+
+    return load(path).connections
 
 
 @contextmanager

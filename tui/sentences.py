@@ -8,6 +8,8 @@ from functools import singledispatch
 from manager.events import (
     Added,
     BudgetChanged,
+    Changed,
+    ClockJumped,
     ConnectionEvent,
     DoubtedBySibling,
     Event,
@@ -17,6 +19,8 @@ from manager.events import (
     ProbeFailed,
     Reconnected,
     Recovered,
+    Reloaded,
+    ReloadFailed,
     Removed,
     Reported,
     StateChanged,
@@ -127,6 +131,35 @@ def _budget(event: BudgetChanged) -> LogLine:
     if budget.next_free is not None:
         text += f" · next login {formats.clock(budget.next_free)}"
     return LogLine(event.time, budget.host, "logins", "warn" if budget.used else "muted", text)
+
+
+@log_line.register
+def _changed(event: Changed) -> LogLine:
+    return _line(event, "changed", "muted", "other settings · opened anew with them")
+
+
+@log_line.register
+def _reloaded(event: Reloaded) -> LogLine:
+    counts = ((event.added, "added"), (event.removed, "removed"), (event.changed, "changed"))
+    told = [f"{len(names)} {word}" for names, word in counts if names]
+    text = ", ".join(told) or "nothing has changed"
+    return LogLine(event.time, "", "reloaded", "accent", f"settings: {text}")
+
+
+@log_line.register
+def _reload_failed(event: ReloadFailed) -> LogLine:
+    return LogLine(event.time, "", "settings", "bad", f"not taken up, nothing has changed: {event.reason}")
+
+
+@log_line.register
+def _clock(event: ClockJumped) -> LogLine:
+    parts = []
+    if event.suspended:
+        parts.append(f"this machine slept for {formats.duration(event.suspended)}")
+    if event.stepped:
+        direction = "forward" if event.stepped > 0 else "back"
+        parts.append(f"its clock was set {direction} by {formats.duration(abs(event.stepped))}")
+    return LogLine(event.time, "", "clock", "warn", f"{' and '.join(parts)} · everything is checked now")
 
 
 @log_line.register

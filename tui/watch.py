@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from manager.client import Reload
 from manager.embedded import EmbeddedClient
-from manager.errors import ManagerGoneError
+from manager.errors import ManagerGoneError, TrunklineError
 from manager.model import Position
 from manager.outputs.jsonlines import line_of
 
@@ -28,10 +29,12 @@ def watch(client: EmbeddedClient, seconds: float | None) -> int:
     The manager runs in a thread of its own: a pipe that is not read delays no heartbeat.
     """
     printer = _Printer(client)
+    # With a terminal, SIGHUP says that it has gone; a service without one is asked to read its settings anew.
+    reloads = not _has_terminal()
     with _signals_interrupt():
         client.start()
         with suppress(KeyboardInterrupt, BrokenPipeError):
-            asyncio.run(printer.follow(seconds))
+            asyncio.run(printer.follow(seconds, reloads=reloads))
     client.stop()
     with suppress(KeyboardInterrupt, BrokenPipeError), _signals_interrupt():
         signal.setitimer(signal.ITIMER_REAL, LAST_WORDS)
@@ -47,15 +50,33 @@ class _Printer:
         """Whether the manager ended by itself."""
         self._client = client
         self._position = Position("", 0)
+        self._asked_anew = asyncio.Event()
+        """Whether the settings are to be read anew."""
 
-    async def follow(self, seconds: float | None) -> None:
+    async def follow(self, seconds: float | None, *, reloads: bool) -> None:
+        """Print events as they come; where it `reloads`, SIGHUP has the settings read anew."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
+                if reloads:
+                    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._asked_anew.set)
+                reloading = asyncio.create_task(self._reload_when_asked())
                 try:
                     await self._print_all()
                 except ManagerGoneError as error:
                     self.lost = True
                     sys.stderr.write(f"trunkline: {error}\n")
+                finally:
+                    reloading.cancel()
+                    await asyncio.wait([reloading])
+
+    async def _reload_when_asked(self) -> None:
+        while True:
+            await self._asked_anew.wait()
+            self._asked_anew.clear()
+            try:
+                await self._client.command(Reload())
+            except TrunklineError as error:
+                sys.stderr.write(f"trunkline: {error}; nothing has changed\n")
 
     async def _print_all(self) -> None:
         snapshot = await self._client.snapshot()
@@ -87,6 +108,14 @@ def _signals_interrupt() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def _leave_stdout() -> None:

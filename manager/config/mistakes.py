@@ -54,6 +54,15 @@ class ConfigError(TrunklineError):
         self.path = path
         self.mistakes = mistakes
 
+    @property
+    def summary(self) -> str:
+        """The first mistake, and how many more there are."""
+        first = self.mistakes[0]
+        where = ", ".join(filter(None, (f"line {first.line}" if first.line else "", first.key)))
+        rest = len(self.mistakes) - 1
+        more = f" · {rest} more" if rest else ""
+        return harmless(f"{self.path.name}: {where or 'the file'}: found {first.found}") + more
+
     def __str__(self) -> str:
         """List the mistakes in the order of the file."""
         return "\n\n".join([harmless(super().__str__()), *map(str, self.mistakes)])

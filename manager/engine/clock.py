@@ -16,6 +16,9 @@ class Clock(Protocol):
     def wall(self) -> float:
         """Return the seconds since 1970."""
 
+    def boottime(self) -> float:
+        """Return seconds that, unlike `monotonic`, also pass while the machine is suspended."""
+
 
 class SystemClock:
     """The machine's clocks."""
@@ -27,3 +30,7 @@ class SystemClock:
     def wall(self) -> float:
         """Return the seconds since 1970."""
         return time.time()
+
+    def boottime(self) -> float:
+        """Return the seconds since the machine was started (clock_gettime(2), CLOCK_BOOTTIME)."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -14,6 +14,7 @@ from manager.engine.clock import Clock
 from manager.engine.group import group_of
 from manager.engine.latency import LatencyWindow
 from manager.engine.policy import Wait
+from manager.engine.timekeeper import Jump
 from manager.engine.trace import frames_of
 from manager.events import (
     ConnectionEvent,
@@ -27,6 +28,7 @@ from manager.events import (
     Reported,
     Stable,
     StateChanged,
+    TimesChanged,
     WokenByPeek,
     WokenBySibling,
 )
@@ -173,6 +175,18 @@ class StatusWriter:
         facts = _facts_of(session)
         if facts != self.status.facts:
             self._tell(FactsChanged, {"facts": facts})
+
+    def clock_jumped(self, jump: Jump) -> None:
+        """The wall clock was set, or ran on through a suspend while the wait under way stood still."""
+        status = self.status
+        changes: dict[str, object] = {
+            name: time + jump.stepped
+            for name in ("since", "up_since", "down_since")
+            if (time := getattr(status, name)) is not None
+        }
+        if status.next_attempt is not None:
+            changes["next_attempt"] = status.next_attempt + jump.stepped + jump.suspended
+        self._tell(TimesChanged, changes)
 
     def reported(self, report: str, text: str, fields: Facts) -> None:
         """The session noticed something that only its type knows."""

@@ -29,6 +29,7 @@ from manager.engine.listener import GenerationListener
 from manager.engine.policy import Wait, next_wait
 from manager.engine.pool import Pool
 from manager.engine.status import Publish, StatusWriter
+from manager.engine.timekeeper import Jump
 from manager.engine.trace import frames_of
 from manager.engine.vigil import LifeOver, Vigil
 from manager.model import Facts, Failure, FailureClass, Phase, Stage, Status
@@ -157,6 +158,22 @@ class Supervisor:
         """Return the seconds for which the login budget holds the next try back; 0 where it does not."""
         needed = self._credentials.must_reserve(self.host)
         return self._budget.seconds_to_slot(self.host, self._policy) if needed else 0.0
+
+    def clock_jumped(self, jump: Jump) -> None:
+        """Tell times by the wall clock as it is now."""
+        self._writer.clock_jumped(jump)
+
+    def look_anew(self) -> None:
+        """Trust nothing that was known: send a heartbeat now, or end the wait and count from 1.
+
+        A wait that the server asked for goes on, and a refusal stays one.
+        """
+        if self.vigil is not None:
+            self.vigil.doubt()
+        elif self.status.phase in (Phase.WAITING, Phase.PARKED):
+            asked = self._failure is not None and self._failure.retry_after
+            if not asked and not self.withheld_for():
+                self._woken.set()
 
     # --- the loop ---------------------------------------------------------------------------------------
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import itertools
 import json
 import os
+import pty
 import signal
+import termios
 
 import pytest
 
@@ -12,7 +15,7 @@ from manager.lab.faults import Fault
 from tests.e2e.conftest import CANARY, PATIENCE, command
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_stops_it_cleanly_with_the_sessions_closed_and_the_last_phases_told(
     number, start, settings, ami
 ):
@@ -140,3 +143,61 @@ async def test_no_secret_is_in_any_output_log_or_file_in_any_fault(
     assert b"lab-events" in output
     written = output + complaints + b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     assert CANARY.encode() not in written
+
+
+async def test_without_a_terminal_sighup_has_the_settings_read_anew(start, settings, ami):
+    async with start("watch", "--config", settings, start_new_session=True) as running:
+        await running.phase("lab-ami", "up")
+        await running.phase("lab-desk", "up")
+        await running.phase("lab-events", "up")
+        text = settings.read_text()
+        without, _, _ = text.partition("[connections.lab-events]")
+        settings.write_text(without.replace("[connections.lab-ami]", "[connections.lab-ami]\nweight = 3"))
+        running.process.send_signal(signal.SIGHUP)
+        told = await running.line(lambda line: line["event"] == "manager:reloaded")
+        assert (told["added"], told["removed"], told["changed"]) == ([], ["lab-events"], ["lab-ami"])
+        await running.phase("lab-ami", "up")
+        mine = [line for line in running.lines if line.get("connection") == "lab-desk"]
+        assert [line["phase"] for line in mine if line["event"] == "connection:stateChanged"] == [
+            "connecting",
+            "up",
+        ]
+        assert await running.end() == 0
+
+
+async def test_settings_with_a_mistake_change_nothing_and_say_where_it_is(start, settings, ami):
+    async with start("watch", "--config", settings, start_new_session=True) as running:
+        await running.phase("lab-ami", "up")
+        before = settings.read_text()
+        settings.write_text(before + "\n[connections.lab-events.more]\nx = 1\n")
+        running.process.send_signal(signal.SIGHUP)
+        told = await running.line(lambda line: line["event"] == "manager:reloadFailed")
+        line = before.count("\n") + 2
+        assert f"config.toml: line {line}, connections.lab-events.more" in told["reason"]
+        assert CANARY not in told["reason"]
+        settings.unlink()
+        running.process.send_signal(signal.SIGHUP)
+        told = await running.line(lambda line: line["event"] == "manager:reloadFailed")
+        assert "No such file" in told["reason"]
+        assert ami.logins == 1
+        assert await running.end() == 0
+
+
+async def test_with_a_terminal_sighup_says_that_it_has_gone_and_ends_it_cleanly(start, settings, ami):
+    master, slave = pty.openpty()
+    try:
+        async with start(
+            "watch",
+            "--config",
+            settings,
+            stdin=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),
+        ) as running:
+            await running.phase("lab-ami", "up")
+            assert await running.end(signal.SIGHUP) == 0
+            assert ami.actions[-1] == "Logoff"
+            assert not [line for line in running.lines if line["event"].startswith("manager:")]
+    finally:
+        os.close(master)
+        os.close(slave)

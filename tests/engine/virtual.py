@@ -42,13 +42,17 @@ class _Selector(selectors.DefaultSelector):
 
 
 class VirtualClock:
-    """Wall and monotonic time of a virtual loop; the wall may be set apart with `step`."""
+    """The clocks of a virtual loop; `step` is how far the wall was set, `suspended` how long it slept."""
 
     def __init__(self) -> None:
         self.step = 0.0
+        self.suspended = 0.0
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
 
     def wall(self) -> float:
-        return WALL_START + self.step + asyncio.get_running_loop().time()
+        return WALL_START + self.step + self.boottime()
+
+    def boottime(self) -> float:
+        return self.suspended + asyncio.get_running_loop().time()

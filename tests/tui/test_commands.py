@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from manager.client import Pause, Reconnect, Refresh, Resume
-from manager.errors import UnknownConnectionError
+from manager.client import Pause, Reconnect, Refresh, Reload, Resume
+from manager.errors import TrunklineError, UnknownConnectionError
 from manager.model import Phase, Result
 from tests.tui.conftest import row_of, screen_text, seen, text_gone, text_seen
 from tests.tui.driving import app_of, keys, rows
@@ -191,3 +191,29 @@ async def test_what_a_command_raises_becomes_a_sentence_in_the_row():
         await text_seen(pilot, "desk")
         await pilot.press("r")
         await text_seen(pilot, "not done: there is no connection desk")
+
+
+async def test_ctrl_r_reads_the_settings_anew_and_keeps_the_selection():
+    app, client = app_of(*exchange())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_seen(pilot, "desk-6001")
+        await pilot.press("j", "j")
+        selected = rows(app).selected_name
+        await pilot.press("ctrl+r")
+        await text_seen(pilot, "the settings were read anew")
+        assert client.commands == [Reload()]
+        assert rows(app).selected_name == selected
+
+
+async def test_settings_that_cannot_be_used_are_told_in_the_last_line():
+    app, client = app_of(*exchange())
+
+    def refuse(_command):
+        raise TrunklineError("config.toml: line 3, connections.[/a]\x1b[2J: found nothing")
+
+    client.answer = refuse
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_seen(pilot, "desk-6001")
+        await pilot.press("ctrl+r")
+        await text_seen(pilot, "not done: config.toml: line 3, connections.[/a]")
+        assert "\x1b" not in screen_text(app)

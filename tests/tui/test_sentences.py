@@ -9,6 +9,8 @@ import pytest
 from manager.events import (
     AnyEvent,
     BudgetChanged,
+    Changed,
+    ClockJumped,
     DoubtedBySibling,
     FactsChanged,
     ListenerDetached,
@@ -18,9 +20,13 @@ from manager.events import (
     ProbeFailed,
     Reconnected,
     Recovered,
+    Reloaded,
+    ReloadFailed,
     Reported,
     Stable,
     StateChanged,
+    TimesChanged,
+    WokenByPeek,
     WokenBySibling,
 )
 from manager.model import BudgetStatus, Phase
@@ -140,6 +146,31 @@ def test_what_happens_all_the_time_is_not_logged(kind, fields):
 
 
 def test_every_kind_of_event_has_been_thought_of():
-    silent = {ProbeAnswered, FactsChanged, Stable}
+    silent = {ProbeAnswered, FactsChanged, Stable, TimesChanged}
     spoken = set(log_line.registry) - {object}
     assert spoken | silent == set(AnyEvent.__args__)
+
+
+def test_a_peek_says_what_answers_again():
+    assert told(WokenByPeek, status=connection("desk", "sip", Phase.WAITING)) == (
+        "desk",
+        "woken",
+        "pbx1:5060/tcp answers again · not waiting any longer",
+    )
+
+
+def test_new_settings_say_how_many_they_touched():
+    assert told(Reloaded, added=("a", "b"), removed=(), changed=("c",))[2] == "settings: 2 added, 1 changed"
+    assert told(Reloaded, added=(), removed=(), changed=())[2] == "settings: nothing has changed"
+    assert told(ReloadFailed, reason="line 3: wrong")[2] == "not taken up, nothing has changed: line 3: wrong"
+    assert told(Changed, status=connection("desk"))[2] == "other settings · opened anew with them"
+
+
+def test_a_jump_of_the_clock_says_what_became_of_it():
+    assert told(ClockJumped, suspended=3600.0, stepped=0.0)[2] == (
+        "this machine slept for 60 min · everything is checked now"
+    )
+    assert told(ClockJumped, suspended=0.0, stepped=-90.0)[2].startswith(
+        "its clock was set back by 90 s"
+    )
+    assert " and its clock was set forward" in told(ClockJumped, suspended=60.0, stepped=60.0)[2]

@@ -16,7 +16,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
-from manager.client import ManagerClient, Pause, Reconnect, Refresh, Resume
+from manager.client import ManagerClient, Pause, Reconnect, Refresh, Reload, Resume
 from manager.events import Event
 from manager.model import Phase, Status
 from tui import formats
@@ -65,6 +65,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         _key("R", "reconnect_all", "all", "the same for all; asks first when any are up"),
         _key("u", "refresh_all", "refresh", "send every connection a heartbeat and a check now"),
         _key("p", "pause", "pause", "close the selected connection and keep it closed; again takes it up"),
+        _key("ctrl+r", "reload", "reload", "read the settings anew, take up what is different", show=False),
         _key("slash", "filter", "filter", "show only rows, or lines of the log, that hold some words"),
         _key("escape", "show_all", "show all", "end the filter", show=False),
         _key("f", "follow", "follow", "have the log follow the newest line, or hold still"),
@@ -263,6 +264,13 @@ class Dashboard(Screen[None], inherit_bindings=False):
             self._order(self.orders.give(Resume(name=name), [name], "resuming"))
         else:
             self._order(self.orders.give(Pause(name=name), [name], "pausing"))
+
+    def action_reload(self) -> None:
+        self._order(self._reload())
+
+    async def _reload(self) -> None:
+        sentence = await self.orders.give(Reload(), [], "reading the settings")
+        self.notify_line(sentence or "the settings were read anew")
 
     def action_filter(self) -> None:
         in_log = self._in_log

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from manager.client import Pause, Reconnect, Refresh, Resume
+from manager.client import Pause, Reconnect, Refresh, Reload, Resume
 from manager.embedded import EmbeddedClient
 from manager.endpoint import parse_endpoint
-from manager.errors import ManagerGoneError, UnknownConnectionError
-from manager.events import ConnectionEvent, replay
+from manager.errors import ManagerGoneError, TrunklineError, UnknownConnectionError
+from manager.events import ConnectionEvent, ReloadFailed, replay
 from manager.model import Phase
 from tests.engine.fakes import REFUSED, FakeServer, FakeSettings
 
@@ -123,3 +123,35 @@ async def test_a_manager_that_cannot_start_says_so():
     with pytest.raises(ManagerGoneError):
         await client.snapshot()
     client.stop()
+
+
+async def test_settings_are_read_anew_on_a_thread_and_what_cannot_be_used_changes_nothing():
+    server = FakeServer()
+    answers: list[object] = [[settings("one"), settings("two")], TrunklineError("line 3: wrong")]
+    threads: list[str] = []
+
+    def load():
+        threads.append(threading.current_thread().name)
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with EmbeddedClient([settings()], drivers={"fake": server.create}, load=load) as client:
+        await reach(client, Phase.UP)
+        assert await client.command(Reload()) == ()
+        await reach(client, Phase.UP, "two")
+        position = (await client.snapshot()).position
+        with pytest.raises(TrunklineError, match="line 3"):
+            await client.command(Reload())
+        (failed,), _ = await client.next_events(position)
+        assert (type(failed), failed.reason) == (ReloadFailed, "line 3: wrong")
+        assert len((await client.snapshot()).statuses) == 2
+    assert "manager" not in threads
+
+
+async def test_without_a_file_there_is_nothing_to_read_anew():
+    server = FakeServer()
+    client = EmbeddedClient([settings()], drivers={"fake": server.create})
+    with client, pytest.raises(TrunklineError, match="no file"):
+        await client.command(Reload())

@@ -1,0 +1,58 @@
+"""Makes known what happens: numbers each event, keeps it, tells the listeners, and follows the whole."""
+
+from __future__ import annotations
+
+from manager.engine.clock import Clock
+from manager.engine.health import Aggregate
+from manager.engine.outage import Outage
+from manager.events import (
+    ConnectionEvent,
+    Event,
+    ListenerDetached,
+    Reconnected,
+    Removed,
+    event_name,
+)
+from manager.listeners import Listeners
+from manager.model import Status
+from manager.ring import EventRing
+
+
+class Publisher:
+    """The one way by which an event comes into the world."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.ring = EventRing()
+        self.listeners = Listeners(self._listener_detached)
+        self._clock = clock
+        self._aggregate = Aggregate()
+        self._known: dict[str, Status] = {}
+        """The last published status of each connection, as counted in the aggregate."""
+        self._outage = Outage()
+
+    @property
+    def health(self) -> int | None:
+        """The aggregate health, 0 to 100; None where nothing counts."""
+        return self._aggregate.health
+
+    def publish(self, kind: type[ConnectionEvent], status: Status, **fields: object) -> None:
+        """Make an event of a connection known, with its status from then on."""
+        gone = kind is Removed
+        self._aggregate.replace(self._known.get(status.name), None if gone else status)
+        if gone:
+            self._known.pop(status.name, None)
+        else:
+            self._known[status.name] = status
+        self.emit(kind, status=status, **fields)
+        over = self._outage.note(status, gone=gone)
+        if over is not None:
+            self.emit(Reconnected, connections=over.connections, downtime=over.downtime)
+
+    def emit(self, kind: type[Event], **fields: object) -> None:
+        """Make any event known."""
+        event = kind(seq=self.ring.last + 1, time=self._clock.wall(), health=self.health, **fields)
+        self.ring.append(event)
+        self.listeners.emit(event_name(kind), event)
+
+    def _listener_detached(self, listener: str, errors: int) -> None:
+        self.emit(ListenerDetached, listener=listener, errors=errors)
