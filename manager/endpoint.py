@@ -41,6 +41,8 @@ class Endpoint:
     """`udp`, `tcp`, `tls`, `ws` or `wss`; empty where a SIP address leaves it open (SRV, then UDP)."""
     label: str
     url: Secret
+    weight: float = 1.0
+    """Share of the choices, where the strategy is `weighted`."""
 
     @property
     def bears_secret(self) -> bool:

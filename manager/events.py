@@ -89,6 +89,13 @@ class TimesChanged(ConnectionEvent, frozen=True, kw_only=True, tag="connection:t
     """The wall clock was set; the times of the status are told by the new one."""
 
 
+class EndpointChanged(ConnectionEvent, frozen=True, kw_only=True, tag="connection:endpointChanged"):
+    """A connection is up on another endpoint than the last time."""
+
+    previous: str
+    """Label of that one."""
+
+
 class Stable(ConnectionEvent, frozen=True, kw_only=True, tag="connection:stable"):
     """A session has held for `stable_after` seconds; attempts count from nothing again."""
 
@@ -196,6 +203,7 @@ AnyEvent = (
     | FactsChanged
     | Changed
     | TimesChanged
+    | EndpointChanged
     | Stable
     | Recovered
     | MaxAttemptsReached

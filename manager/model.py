@@ -102,6 +102,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     weight: float = 1.0
     endpoint: str = ""
     """Label of the endpoint in use, or of the one tried next."""
+    address: str = ""
+    """Address of the session, where the name of its endpoint has several."""
     attempt: int = 0
     """Number of the attempt under way or awaited; 0 where it has none (the first open, a slow probe)."""
     max_attempts: int = 15

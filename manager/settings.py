@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 from pathlib import Path
 from typing import ClassVar
@@ -74,6 +75,19 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True):
     """Name to check the certificate against, where it is not the endpoint's host."""
 
 
+class Strategy(enum.StrEnum):
+    """How one of several endpoints is chosen among those that are not set aside."""
+
+    PRIORITY = "priority"
+    """The first in their order; back to the first of all when it has been well for a while."""
+    ROUND_ROBIN = "round-robin"
+    LEAST_LATENCY = "least-latency"
+    """The one whose heartbeats are answered fastest; one that was never measured is tried first."""
+    WEIGHTED = "weighted"
+    """By chance, an endpoint of weight 3 three times as often as one of weight 1."""
+    RANDOM = "random"
+
+
 class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What every type of connection has.
 
@@ -84,6 +98,7 @@ class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     type: ClassVar[str]
     name: str
     endpoints: tuple[Endpoint, ...]
+    strategy: Strategy = Strategy.PRIORITY
     policy: Policy = Policy()
     policy_name: str = "default"
     """What the policy is called in the file; numbers of the connection's own may differ from it."""

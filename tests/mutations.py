@@ -422,6 +422,62 @@ MUTATIONS = (
         "if not",
         "test_a_jump_ends_no_wait_that_the_server_asked_for_and_no_refusal",
     ),
+    Mutation(
+        "no move to another endpoint",
+        "supervisor.py",
+        "if left and over.failure.kind is not FailureClass.CREDENTIALS:",
+        "if False:",
+        "test_after_a_loss_the_next_endpoint_is_opened_without_a_wait_and_without_a_number",
+    ),
+    Mutation(
+        "a move takes a number",
+        "supervisor.py",
+        "            turn.attempt_number -= 1\n",
+        "",
+        "test_when_every_endpoint_has_failed_the_numbered_attempts_begin_and_take_turns",
+    ),
+    Mutation(
+        "a server that accepts opens a new round",
+        "pool.py",
+        "        self._tried.add(endpoint)\n        address,",
+        "        self._tried = {endpoint}\n        address,",
+        "test_servers_that_accept_and_drop_do_not_open_a_new_round_and_reach_the_last_attempt",
+    ),
+    Mutation(
+        "a first that comes and goes is returned to",
+        "homing.py",
+        "                since = self._clock.monotonic()\n",
+        "                pass\n",
+        "test_a_first_that_comes_and_goes_is_not_returned_to",
+    ),
+    Mutation(
+        "a way back that fails is tried again as soon",
+        "homing.py",
+        "min(2.0 * self._well_for, LONGEST)",
+        "self._well_for",
+        "test_a_way_back_that_fails_is_thought_over_twice_as_long_each_time",
+    ),
+    Mutation(
+        "a bad certificate on one endpoint blocks all",
+        "pool.py",
+        " and len(self._hopeless) < len(self._endpoints):",
+        " and False:",
+        "test_a_bad_certificate_on_one_endpoint_does_not_block_the_others",
+    ),
+    Mutation(
+        "addresses are tried as they come",
+        "pool.py",
+        "return sorted(self._answers, key=lambda each: max(0.0, self._until_of(each) - now))",
+        "return list(self._answers)",
+        "test_addresses_of_a_name_count_as_endpoints_and_a_bad_one_is_tried_last",
+    ),
+    Mutation(
+        "refused credentials are carried to every endpoint",
+        "supervisor.py",
+        "if left and over.failure.kind is not FailureClass.CREDENTIALS:",
+        "if left:",
+        "test_refused_credentials_are_not_carried_through_all_endpoints_at_once",
+    ),
 )
 
 

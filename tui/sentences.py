@@ -12,6 +12,7 @@ from manager.events import (
     ClockJumped,
     ConnectionEvent,
     DoubtedBySibling,
+    EndpointChanged,
     Event,
     ListenerDetached,
     LoginWithheld,
@@ -131,6 +132,11 @@ def _budget(event: BudgetChanged) -> LogLine:
     if budget.next_free is not None:
         text += f" · next login {formats.clock(budget.next_free)}"
     return LogLine(event.time, budget.host, "logins", "warn" if budget.used else "muted", text)
+
+
+@log_line.register
+def _moved(event: EndpointChanged) -> LogLine:
+    return _line(event, "moved", "accent", f"now on {event.status.endpoint}, before on {event.previous}")
 
 
 @log_line.register

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,7 @@ from manager.settings import (
     ConnectionSettings,
     Policy,
     SipSettings,
+    Strategy,
     Tls,
     WebSocketSettings,
 )
@@ -36,6 +38,7 @@ _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _A_PROXY = "http://host:port, also https, socks5, socks5h, socks4 or socks4a, without a path"
 _AN_AOR = "sip:user@host, without a password and without parameters"
 _AOR = re.compile(r"sips?:(?P<user>[^\s@:;?<>\"]+)@[^\s@;?<>\"/]+")
+_A_WEIGHT = "a number above 0, at most 1000000"
 _TEXTS = 'an array of strings: ["…"]'
 _NO_ENDPOINT = (parse_endpoint("ami://none"),)
 """Stands for endpoints that are wrong; a file with a mistake gives no settings, so nobody opens it."""
@@ -70,10 +73,9 @@ def read_connection(
         "name": name or "?",  # a file with a mistake gives no settings
         "policy": read_numbers(section, policy),
         "policy_name": policy_name,
+        "strategy": _strategy(section),
         "tls": _tls(section),
-        "weight": section.number(
-            "weight", 1.0, "a number above 0, at most 1000000", lambda value: 0 < value <= 1_000_000
-        ),
+        "weight": section.number("weight", 1.0, _A_WEIGHT, _is_weight),
         "group": section.optional_text("group", "1 to 64 characters that can be seen", is_name),
     }
     if kind is None:
@@ -184,7 +186,7 @@ def _endpoints(section: Section, kind: str) -> tuple[Endpoint, ...]:
         section.mistake("endpoints", "an empty array" if "endpoints" in section else "nothing", expected)
     found: list[Endpoint] = []
     for place, item in items:
-        endpoint = _endpoint(item, place, kind, section.notes)
+        endpoint = _weighted_endpoint(item, place, kind, section)
         if endpoint is None:
             continue
         if any(endpoint.url == other.url for other in found):
@@ -193,6 +195,32 @@ def _endpoints(section: Section, kind: str) -> tuple[Endpoint, ...]:
             section.notes.plain_secrets.append(place)
         found.append(endpoint)
     return tuple(found)
+
+
+def _strategy(section: Section) -> Strategy:
+    value = section.raw("strategy")
+    if value is None:
+        return Strategy.PRIORITY
+    if isinstance(value, str) and value in list(Strategy):
+        return Strategy(value)
+    nearest = nearest_of(value, Strategy) if isinstance(value, str) else ""
+    expected = "one of " + ", ".join(f'"{each}"' for each in Strategy)
+    section.notes.mistake(section.at("strategy"), shown(value), expected, nearest=nearest)
+    return Strategy.PRIORITY
+
+
+def _weighted_endpoint(value: Value, place: Place, kind: str, section: Section) -> Endpoint | None:
+    """Read an address, or a table of one with its weight."""
+    if not isinstance(value, dict):
+        return _endpoint(value, place, kind, section.notes)
+    table = Section(value, place, section.notes)
+    address = table.raw("address")
+    weight = table.number("weight", 1.0, _A_WEIGHT, _is_weight)
+    if "weight" in table and section.raw("strategy") != Strategy.WEIGHTED:
+        table.mistake("weight", "a weight that nobody asks for", 'strategy = "weighted" beside endpoints')
+    table.unknown()
+    endpoint = _endpoint(address, (*place, "address"), kind, section.notes)
+    return None if endpoint is None else replace(endpoint, weight=weight)
 
 
 def _endpoint(value: Value, place: Place, kind: str, notes: Notes) -> Endpoint | None:
@@ -289,6 +317,10 @@ def _is_proxy(text: str) -> bool:
 
 def _is_host(text: str) -> bool:
     return text.isprintable() and not any(character in " /@:?#" for character in text)
+
+
+def _is_weight(value: float) -> bool:
+    return 0 < value <= 1_000_000
 
 
 def _any(text: str) -> bool:

@@ -53,6 +53,9 @@ endpoints = ["ami://127.0.0.1:5038"]          # amis:// is TLS; several addresse
 username = "monitor"
 password = { env = "PBX1_SECRET" }
 # weight = 1                                  # share in the health of the whole
+# strategy = "priority"                       # of several: the first that is well; else "round-robin",
+                                              # "least-latency", "random" or "weighted", where an endpoint is
+                                              # { address = "ami://pbx2.example.com", weight = 3 }
 # group = "pbx1"                              # who shares a fate; the host of the endpoint if not set
 
 [connections.desk-6001]

@@ -6,7 +6,7 @@ does everything that is the same for all types: deadlines, waits, heartbeats, co
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Protocol
 
 from manager.endpoint import Endpoint
@@ -36,6 +36,12 @@ class SessionListener(Protocol):
 
         `Stage.LOGIN` is reported immediately before credentials are sent, and not before.
         """
+
+    def ordered(self, addresses: Sequence[str]) -> list[str]:
+        """Return the addresses of the endpoint in the order in which to try them; known failures last."""
+
+    def using(self, address: str) -> None:
+        """Report at which of them the session is opened."""
 
     def facts_changed(self) -> None:
         """Report that `Session.facts` says something new that is worth showing at once."""

@@ -24,8 +24,14 @@ async def dial(host: str, port: int, listener: SessionListener) -> socket.socket
     """
     listener.reached(Stage.LOOKUP)
     addresses = await _look_up(host, port)
+    order = {
+        each: place for place, each in enumerate(listener.ordered([_host_of(each) for each in addresses]))
+    }
+    addresses.sort(key=lambda address: order.get(_host_of(address), len(order)))
     listener.reached(Stage.CONNECT)
-    return await _first_to_answer(deque(addresses))
+    connected = await _first_to_answer(deque(addresses))
+    listener.using(str(connected.getpeername()[0]))
+    return connected
 
 
 async def knock(host: str, port: int) -> None:
@@ -78,6 +84,10 @@ async def _first_to_answer(addresses: deque[_Address]) -> socket.socket:
         raise _most_telling(errors)
     await _give_up(running, winner)
     return winner
+
+
+def _host_of(address: _Address) -> str:
+    return str(address[1][0])
 
 
 async def _connect(family: int, address: tuple[object, ...]) -> socket.socket:

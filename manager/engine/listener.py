@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from manager.model import Facts, Failure, Stage
@@ -17,6 +18,12 @@ class Hearer(Protocol):
     @property
     def listening(self) -> bool:
         """Whether a session is in use or being opened."""
+
+    def ordered(self, addresses: Sequence[str]) -> list[str]:
+        """The name of the endpoint was looked up."""
+
+    def using(self, address: str) -> None:
+        """The session is opened at this address."""
 
     def facts_changed(self) -> None:
         """Facts of the current session are new."""
@@ -47,6 +54,15 @@ class GenerationListener:
     def reached(self, stage: Stage) -> None:
         """Note how far opening has come."""
         self.stage = stage
+
+    def ordered(self, addresses: Sequence[str]) -> list[str]:
+        """Return the addresses as the pool would have them tried."""
+        return self._hearer.ordered(addresses) if self._current else list(addresses)
+
+    def using(self, address: str) -> None:
+        """Pass on at which address the session is opened."""
+        if self._current:
+            self._hearer.using(address)
 
     def facts_changed(self) -> None:
         """Pass on that the facts are new."""

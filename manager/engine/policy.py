@@ -23,6 +23,10 @@ class Wait:
     attempt: int
 
 
+MOVE = Wait(Phase.WAITING, 0.0, 0)
+"""No wait: another endpoint is opened at once."""
+
+
 def delay(policy: Policy, attempt: int, chance: float) -> float:
     """Return the seconds before an attempt: doubled each time, capped, then shortened by the jitter.
 

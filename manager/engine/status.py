@@ -19,6 +19,7 @@ from manager.engine.trace import frames_of
 from manager.events import (
     ConnectionEvent,
     DoubtedBySibling,
+    EndpointChanged,
     FactsChanged,
     LoginWithheld,
     MaxAttemptsReached,
@@ -60,6 +61,8 @@ class StatusWriter:
         """Monotonic time at which the last session came up; None where there was none yet."""
         self._closed_at: float | None = None
         """Monotonic time at which it was closed to be opened anew."""
+        self._last_endpoint = ""
+        """Label of the endpoint that it was up on last."""
         self._lost_at: float | None = None
         """Monotonic time of the first loss since the last stable session."""
         self.status = self._scored(
@@ -89,14 +92,19 @@ class StatusWriter:
             **_NO_SESSION,
         )
 
-    def up(self, session: Session) -> None:
-        """The session is usable."""
+    def up(self, session: Session, address: str) -> None:
+        """The session is usable; `address` is told where the name of its endpoint has several."""
         self._up_at = self._clock.monotonic()
         self._closed_at = None
-        self._enter(Phase.UP, up_since=self._clock.wall(), facts=_facts_of(session), failures=0)
+        self._enter(
+            Phase.UP, up_since=self._clock.wall(), facts=_facts_of(session), failures=0, address=address
+        )
+        previous, self._last_endpoint = self._last_endpoint, self.status.endpoint
+        if previous not in ("", self.status.endpoint):
+            self._tell(EndpointChanged, {}, previous=previous)
 
-    def waiting(self, wait: Wait, deadline: float | None, failure: Failure) -> None:
-        """A wait begins; `deadline` is None where only a wake-up ends it."""
+    def waiting(self, wait: Wait, deadline: float | None, failure: Failure, endpoint: Endpoint) -> None:
+        """A wait for a try of `endpoint` begins; `deadline` is None where only a wake-up ends it."""
         now = self._clock.monotonic()
         if self._up_at is not None and self._lost_at is None:
             self._lost_at = now if self._closed_at is None else self._closed_at
@@ -104,6 +112,8 @@ class StatusWriter:
         shift = self._clock.wall() - now
         changes = {
             "failure": failure,
+            "group": group_of(self._settings, endpoint),
+            "endpoint": endpoint.label,
             "attempt": wait.attempt,
             "drops": self.status.drops + self.status.phase.connected,
             "down_since": None if self._lost_at is None else self._lost_at + shift,
@@ -220,6 +230,7 @@ _NO_SESSION: dict[str, object] = {
     "latency": None,
     "usual_latency": None,
     "stable": False,
+    "address": "",
     "up_since": None,
     "facts": {},
 }

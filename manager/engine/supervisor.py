@@ -11,10 +11,11 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
+from msgspec.structs import replace
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from manager.drivers.base import Driver, DriverError, Session
@@ -25,8 +26,9 @@ from manager.engine.clock import Clock
 from manager.engine.credentials import Credentials
 from manager.engine.deadline import Deadline, close_in_time, obey_cancellation, too_late
 from manager.engine.group import Groups, Sibling
+from manager.engine.homing import Homing
 from manager.engine.listener import GenerationListener
-from manager.engine.policy import Wait, next_wait
+from manager.engine.policy import MOVE, Wait, next_wait
 from manager.engine.pool import Pool
 from manager.engine.status import Publish, StatusWriter
 from manager.engine.timekeeper import Jump
@@ -60,7 +62,8 @@ class Supervisor:
         self._budget = budget
         self._deliver = deliver
         self._chance = chance
-        self._pool = Pool(settings.endpoints)
+        self._pool = Pool(settings.endpoints, settings.strategy, chance=chance)
+        self._homing = Homing(clock)
         self._writer = StatusWriter(settings, self._pool.current, clock, publish)
         self._credentials = Credentials(settings, budget)
         self._sibling = Sibling(settings, groups, self)
@@ -202,10 +205,32 @@ class Supervisor:
     async def _one_life(self) -> NoReturn:
         async with self._opened() as session:
             self.vigil = Vigil(session, self._policy, self._clock, self)
-            self._writer.up(session)
+            self._writer.up(session, self._pool.address)
             self._arrive()
             with self._sibling.is_up(self._pool.current):
-                await self.vigil.hold()
+                async with self._going_home(self.vigil):
+                    await self.vigil.hold()
+
+    @asynccontextmanager
+    async def _going_home(self, vigil: Vigil) -> AsyncIterator[None]:
+        """End a session in favour of the preferred endpoint once that has been well for a while."""
+        preferred = self._pool.preferred
+        if preferred is None or not self._policy.peek:
+            yield
+            return
+
+        async def go() -> None:
+            await self._homing.until_well(preferred, self._driver.peek)
+            self._pool.trust(preferred)
+            self._homing.begins()
+            vigil.end(None)
+
+        going = asyncio.create_task(go(), name=f"way back of {self.settings.name}")
+        try:
+            yield
+        finally:
+            going.cancel()
+            await asyncio.wait([going])
 
     def _next_wait(self, turn: RetryCallState) -> float:
         """Decide what follows the life that just ended; tenacity adds 1 to the attempt number after this."""
@@ -218,17 +243,23 @@ class Supervisor:
             turn.attempt_number = 1
             self._wait = None
             return 0.0
-        self._pool.failed()
-        if over.withheld is not None:
+        now = self._clock.monotonic()
+        self._homing.session_over()
+        left = self._pool.failed(over.failure, now) if over.withheld is None else self._pool.withheld()
+        if left and over.failure.kind is not FailureClass.CREDENTIALS:
+            self._wait = MOVE
+            turn.attempt_number -= 1
+        elif over.withheld is not None:
             self._wait = Wait(Phase.BLOCKED, over.withheld, 0)
         else:
             self._wait = next_wait(
                 self._policy,
-                over.failure,
+                replace(over.failure, kind=self._pool.kind_of(over.failure)),
                 attempt=turn.attempt_number,
                 refusals=self._credentials.refusals,
                 chance=self._chance(),
             )
+        self._pool.move(now + self._wait.seconds)
         if self._wait.phase is Phase.BLOCKED:
             turn.attempt_number = 0
         return self._wait.seconds
@@ -239,11 +270,15 @@ class Supervisor:
             return
         until = None if math.isinf(seconds) else self._clock.monotonic() + seconds
         self._attempt = wait.attempt
-        self._writer.waiting(wait, until, failure)
+        self._writer.waiting(wait, until, failure, self._pool.current)
+        if wait is MOVE:
+            return
         if not self._woken.is_set():
             self._arrive()
         if await self._until_woken(wait, failure, until):
             self._attempt = 1
+            self._pool.begin_round()
+            self._pool.move(self._clock.monotonic())
             assert self._turn is not None  # noqa: S101 - a turn has begun before any wait
             self._turn.attempt_number = 2
 
@@ -287,7 +322,9 @@ class Supervisor:
             self.session = self.vigil = None
             if again:
                 self._attempt = 1
-                self._begin_attempt(endpoint)
+                self._pool.begin_round()
+                self._pool.move(self._clock.monotonic())
+                self._begin_attempt(self._pool.current)
             await close_in_time(session, graceful=graceful)
 
     def _begin_attempt(self, endpoint: Endpoint) -> None:
@@ -347,6 +384,14 @@ class Supervisor:
         """Whether a session is in use or being opened: what is said after its end is dropped."""
         return self.status.phase is Phase.CONNECTING or self.status.phase.connected
 
+    def ordered(self, addresses: Sequence[str]) -> list[str]:
+        """Return the addresses of the endpoint as the pool would have them tried."""
+        return self._pool.ordered(addresses, self._clock.monotonic())
+
+    def using(self, address: str) -> None:
+        """Note at which address the session is opened."""
+        self._pool.using(address)
+
     def facts_changed(self) -> None:
         """Show the facts of the session anew."""
         if self.session is not None:
@@ -370,6 +415,7 @@ class Supervisor:
     def heartbeat_answered(self, latency: float) -> None:
         """Show a heartbeat's round trip."""
         if self.session is not None and self.vigil is not None:
+            self._pool.measured(latency)
             self._writer.heartbeat_answered(self.session, latency, self.vigil.failures)
 
     def check_answered(self, finding: str) -> None:
@@ -392,6 +438,8 @@ class Supervisor:
         assert self._turn is not None  # noqa: S101 - a session lives within a turn
         self._turn.attempt_number = 1
         self._attempt = 0
+        self._pool.holds()
+        self._homing.arrived()
         self._writer.stable()
         self._sibling.is_stable()
 

@@ -170,7 +170,5 @@ def test_a_jump_of_the_clock_says_what_became_of_it():
     assert told(ClockJumped, suspended=3600.0, stepped=0.0)[2] == (
         "this machine slept for 60 min · everything is checked now"
     )
-    assert told(ClockJumped, suspended=0.0, stepped=-90.0)[2].startswith(
-        "its clock was set back by 90 s"
-    )
+    assert told(ClockJumped, suspended=0.0, stepped=-90.0)[2].startswith("its clock was set back by 90 s")
     assert " and its clock was set forward" in told(ClockJumped, suspended=60.0, stepped=60.0)[2]

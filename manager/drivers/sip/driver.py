@@ -72,6 +72,8 @@ class _Opening:
         identity = await self._identity()
         self._reach(Stage.LOOKUP)
         targets = await resolve(self._endpoint)
+        order = self._listener.ordered([target.address for target in targets])
+        targets.sort(key=lambda target: order.index(target.address))
         for target in targets[:-1]:
             try:
                 async with asyncio.timeout(self._settings.policy.connect_timeout / len(targets)):
@@ -112,6 +114,7 @@ class _Opening:
         )
         try:
             self._reach(Stage.CONNECT)
+            self._listener.using(target.address)
             wire = await self._wire(target, session)
             registration.attach(wire.transport, wire.local)
             via = registration.websocket_host if wire.transport in ("WS", "WSS") else None

@@ -31,6 +31,11 @@ class Recorder:
     def reached(self, stage: Stage) -> None:
         self.stages.append(stage)
 
+    def ordered(self, addresses):
+        return list(addresses)
+
+    def using(self, address: str) -> None: ...
+
     def facts_changed(self) -> None:
         self.changes += 1
 

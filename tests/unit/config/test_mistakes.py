@@ -373,3 +373,40 @@ def test_the_whole_reads_well_at_80_columns(write):
     assert max(map(len, lines)) <= 80
     assert all(line.isprintable() for line in lines)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "found"),
+    [
+        ('strategy = "fastest"', "connections.a.strategy", 'the string "fastest"'),
+        ("strategy = 3", "connections.a.strategy", "3"),
+    ],
+)
+def test_an_unknown_strategy_is_refused_where_it_stands(mistake, line, key, found):
+    told = mistake(f"[connections.a]\n{AMI}{line}\n")
+    assert (told.key, told.found) == (key, found)
+    assert '"least-latency"' in told.expected
+
+
+def test_a_misspelt_strategy_is_told_the_nearest(mistake):
+    assert mistake(f'[connections.a]\n{AMI}strategy = "roundrobin"\n').nearest == "round-robin"
+
+
+@pytest.mark.parametrize("weight", ["0", "-1", "nan", "inf", "true", '"3"', "1e9"])
+def test_a_weight_that_is_none_is_refused(mistake, weight):
+    text = AMI.replace('["ami://h"]', f'[{{ address = "ami://h", weight = {weight} }}]')
+    told = mistake(f'[connections.a]\nstrategy = "weighted"\n{text}')
+    assert told.key == "connections.a.endpoints[0].weight"
+
+
+def test_a_weight_under_another_strategy_is_refused(mistake):
+    text = AMI.replace('["ami://h"]', '[{ address = "ami://h", weight = 3 }]')
+    assert mistake(f"[connections.a]\n{text}").expected == 'strategy = "weighted" beside endpoints'
+
+
+def test_a_table_without_an_address_is_refused(mistakes):
+    text = AMI.replace('["ami://h"]', "[{ weigth = 3 }]")
+    assert {each.key for each in mistakes(f"[connections.a]\n{text}")} >= {
+        "connections.a.endpoints[0].address",
+        "connections.a.endpoints[0].weigth",
+    }

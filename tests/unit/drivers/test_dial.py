@@ -18,6 +18,11 @@ class Listener:
     def reached(self, stage: Stage) -> None:
         self.stages.append(stage)
 
+    def ordered(self, addresses):
+        return list(addresses)
+
+    def using(self, address: str) -> None: ...
+
     def facts_changed(self) -> None: ...
 
     def refreshed(self, failure: Failure | None) -> None: ...

@@ -209,6 +209,11 @@ class Witness:
     def reached(self, stage) -> None:
         self.stages.append(stage)
 
+    def ordered(self, addresses):
+        return list(addresses)
+
+    def using(self, address: str) -> None: ...
+
     def facts_changed(self) -> None:
         self.changed.set()
 

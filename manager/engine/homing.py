@@ -1,0 +1,64 @@
+"""The way back to the preferred endpoint, once that has been well for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from manager.drivers.base import DriverError
+from manager.endpoint import Endpoint
+from manager.engine.clock import Clock
+from manager.engine.deadline import Cancellation, Deadline, obey_cancellation
+
+INTERVAL = 10.0
+"""Seconds from one look at the preferred endpoint to the next."""
+WELL_FOR = 60.0
+"""Seconds for which every look has to be answered before the way back…"""
+LONGEST = 3600.0
+"""…doubled with each way back that failed, up to this."""
+_LOOK_TIMEOUT = 3.0
+
+
+class Homing:
+    """How long the preferred endpoint of one connection has to be well."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._well_for = WELL_FOR
+        self._under_way = False
+        """Whether the session is a way back that has not held yet."""
+
+    async def until_well(self, endpoint: Endpoint, peek: Callable[[Endpoint], Awaitable[None]]) -> None:
+        """Return when an endpoint has answered every look for long enough."""
+        since = self._clock.monotonic()
+        while self._clock.monotonic() - since < self._well_for:
+            await asyncio.sleep(INTERVAL)
+            if not await _answers(endpoint, peek):
+                since = self._clock.monotonic()
+
+    def begins(self) -> None:
+        """Note that the next session is a way back."""
+        self._under_way = True
+
+    def arrived(self) -> None:
+        """Note that a session has held; if it was a way back, the next one is as easy as the first."""
+        if self._under_way:
+            self._well_for = WELL_FOR
+        self._under_way = False
+
+    def session_over(self) -> None:
+        """Note that a session was lost; if it was a way back, the next one is thought over twice as long."""
+        if self._under_way:
+            self._well_for = min(2.0 * self._well_for, LONGEST)
+        self._under_way = False
+
+
+async def _answers(endpoint: Endpoint, peek: Callable[[Endpoint], Awaitable[None]]) -> bool:
+    with suppress(DriverError, OSError, UnicodeError, Cancellation):
+        async with Deadline(_LOOK_TIMEOUT):
+            await peek(endpoint)
+        obey_cancellation()
+        return True
+    obey_cancellation()
+    return False
