@@ -12,7 +12,7 @@ help:
 	@echo "make test   the tests that need no root and no other program"
 	@echo "make check  format, lint, types, import contracts"
 	@echo "make real   the tests against a real Asterisk and Kamailio (Debian, as root)"
-	@echo "make bench  the benchmarks"
+	@echo "make bench  the benchmarks; BENCH=\"ring imports\" for some of them"
 
 demo: $(READY)
 	@$(BIN)/trunkline demo
@@ -30,9 +30,7 @@ real: $(READY)
 	$(BIN)/pytest tests/real
 
 bench: $(READY)
-	@for file in bench/[!_]*.py; do \
-		if [ -e "$$file" ]; then $(BIN)/python "$$file" || exit 1; else echo "There are no benchmarks yet."; fi; \
-	done
+	$(BIN)/python -m bench $(BENCH)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

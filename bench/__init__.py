@@ -1,0 +1,1 @@
+"""Benchmarks: each compares both sides in one go. `python -m bench [NAME…]` writes RESULTS.md."""
