@@ -1,4 +1,4 @@
-"""How often a wrong secret is tried in ten minutes: SIP, WebSocket and AMI of one host, against panoramisk alone."""
+"""How often a wrong secret is tried in ten minutes: SIP, WebSocket and AMI against panoramisk alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lab server in a process of its own: `down SECONDS` takes it away, `logins` tells when it was logged in to."""
+"""A lab server in a process of its own: `down SECONDS` takes it away, `logins` tells of logins."""
 
 from __future__ import annotations
 

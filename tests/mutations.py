@@ -32,15 +32,15 @@ MUTATIONS = (
     Mutation(
         "stable at once",
         "vigil.py",
-        "        await asyncio.sleep(self._policy.stable_after)\n        await self._well.wait()\n",
-        "",
+        "                self._schedule()\n                await self._until_ended()",
+        "                self._observer.proved()\n                self._schedule()\n                await self._until_ended()",
         "test_a_server_that_accepts_and_drops_still_reaches_the_last_attempt",
     ),
     Mutation(
         "stable without a heartbeat",
         "vigil.py",
-        "        await self._well.wait()\n",
-        "",
+        "self._prove_at is None and self._well and self._unproved",
+        "self._prove_at is None and self._unproved",
         "test_a_server_that_hangs_after_the_login_still_reaches_the_last_attempt",
     ),
     Mutation(
@@ -60,8 +60,8 @@ MUTATIONS = (
     Mutation(
         "no wake-up",
         "supervisor.py",
-        "            self._woken.set()\n",
-        "            pass\n",
+        "not self.vigil.end(None):\n            self._woken.set()\n",
+        "not self.vigil.end(None):\n            pass\n",
         "test_forcing_a_waiting_connection_opens_it_now_and_says_how_long_it_took",
     ),
     Mutation(
@@ -187,15 +187,15 @@ MUTATIONS = (
     Mutation(
         "a watch that is over goes on",
         "vigil.py",
-        "        while self._watching:\n            await self._until_due",
-        "        while True:\n            await self._until_due",
-        "test_a_heartbeat_that_swallows_its_cancellation_does_not_hold_a_dead_session",
+        "        if not self._watching:\n            return\n        due",
+        "        due",
+        "test_whatever_happens_the_engine_holds_its_word",
     ),
     Mutation(
         "stable though a pause has overtaken it",
-        "vigil.py",
-        "        if self._watching:\n            self._observer.proved()\n",
-        "        self._observer.proved()\n",
+        "supervisor.py",
+        "                self.vigil.release()\n",
+        "                pass\n",
         "test_an_answer_in_the_very_turns_of_a_pause_is_about_nobody",
     ),
     Mutation(
@@ -208,8 +208,8 @@ MUTATIONS = (
     Mutation(
         "a dead session is held through the wait",
         "vigil.py",
-        "        raise LifeOver(failure)\n",
-        "        over = self._kept = LifeOver(failure)\n        raise over\n",
+        "        raise LifeOver(self._failure)\n",
+        "        self._error = LifeOver(self._failure)\n        raise self._error\n",
         "test_no_dead_session_is_held_through_the_wait",
     ),
     Mutation(
@@ -306,8 +306,8 @@ MUTATIONS = (
     Mutation(
         "a doubt during a heartbeat is lost",
         "vigil.py",
-        "        try:\n            async with asyncio.timeout_at(due):\n",
-        "        self._doubted.clear()\n        try:\n            async with asyncio.timeout_at(due):\n",
+        "        self._heartbeat_due = started + pause\n",
+        "        self._heartbeat_due = started + pause\n        self._doubted = False\n",
         "test_a_doubt_that_arises_while_a_heartbeat_is_on_its_way_is_not_lost",
     ),
     Mutation(

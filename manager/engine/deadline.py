@@ -35,15 +35,25 @@ class Deadline:
         Cancellation: the call was cancelled, but not by us; let through, it would end our task unnoticed.
     """
 
+    __slots__ = ("_entered", "_timeout")
+
     def __init__(self, seconds: float | None) -> None:
         self._timeout = asyncio.timeout(seconds)
+        self._entered = False
+
+    def strike(self) -> None:
+        """End the call that it bounds, if one is under way, as if the time were over."""
+        if self._entered:
+            self._timeout.reschedule(asyncio.get_running_loop().time())
 
     async def __aenter__(self) -> None:
         await self._timeout.__aenter__()
+        self._entered = True
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._entered = False
         await self._timeout.__aexit__(kind, error, trace)
         if kind is asyncio.CancelledError and not was_cancelled():
             raise Cancellation().with_traceback(trace) from None

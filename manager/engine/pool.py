@@ -70,7 +70,8 @@ class Pool:
 
     def measured(self, latency: float) -> None:
         """Note the round trip of a heartbeat, in seconds."""
-        self._latencies.setdefault(self.current, deque(maxlen=_SAMPLES)).append(latency)
+        if len(self._endpoints) > 1:
+            self._latencies.setdefault(self.current, deque(maxlen=_SAMPLES)).append(latency)
 
     def holds(self) -> None:
         """Note that a session has proved stable: a new round begins."""

@@ -155,16 +155,20 @@ class StatusWriter:
         """A heartbeat came back after `latency` seconds."""
         usual = self._latencies.usual
         self._latencies.add(self._clock.monotonic(), latency)
-        seen: dict[str, object] = {"latency": latency, "usual_latency": usual, "facts": _facts_of(session)}
+        seen: dict[str, object] = {
+            "latency": latency,
+            "usual_latency": usual,
+            "facts": _facts_of(session, self.status.facts),
+        }
         self._answered("heartbeat", failures, seen)
 
     def check_answered(self, session: Session, finding: str, failures: int) -> None:
         """A health check was answered."""
-        self._answered("check", failures, {"facts": _facts_of(session)}, finding)
+        self._answered("check", failures, {"facts": _facts_of(session, self.status.facts)}, finding)
 
     def refresh_answered(self, session: Session, failures: int) -> None:
         """A refresh was answered."""
-        self._answered("refresh", failures, {"facts": _facts_of(session)})
+        self._answered("refresh", failures, {"facts": _facts_of(session, self.status.facts)})
 
     def probe_failed(self, probe: str, failure: Failure, failures: int) -> None:
         """A heartbeat, check or refresh failed."""
@@ -214,11 +218,14 @@ class StatusWriter:
         self._tell(StateChanged, {"phase": phase, "since": since, **changes}, previous=previous)
 
     def _tell(self, kind: type[ConnectionEvent], changes: dict[str, object], **fields: object) -> None:
-        self.status = self._scored(replace(self.status, **changes))
+        if changes:
+            self.status = self._scored(replace(self.status, **changes))
         self._publish(kind, self.status, **fields)
 
     def _scored(self, status: Status) -> Status:
         costs = health.costs(status, self._policy)
+        if costs == status.costs:
+            return status
         return replace(status, costs=costs, score=health.score(costs))
 
 
@@ -237,9 +244,11 @@ _NO_SESSION: dict[str, object] = {
 """What is true of a connection without a usable session."""
 
 
-def _facts_of(session: Session) -> dict[str, FactValue]:
+def _facts_of(session: Session, known: dict[str, FactValue] | None = None) -> dict[str, FactValue]:
+    """Return the facts of a session; those that are `known` where nothing is new, and so only kept once."""
     try:
-        return dict(session.facts)
+        facts = dict(session.facts)
     except Exception as error:  # noqa: BLE001 - a driver's mistake costs its facts, not the connection
         log.error("the facts of a driver raised %s", frames_of(error))
         return {}
+    return known if known == facts else facts

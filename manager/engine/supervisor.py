@@ -34,6 +34,7 @@ from manager.engine.status import Publish, StatusWriter
 from manager.engine.timekeeper import Jump
 from manager.engine.trace import frames_of
 from manager.engine.vigil import LifeOver, Vigil
+from manager.engine.wake import Wake
 from manager.model import Facts, Failure, FailureClass, Phase, Stage, Status
 from manager.settings import ConnectionSettings
 
@@ -80,7 +81,7 @@ class Supervisor:
         self._wait: Wait | None = None
         """The wait that was decided on; None to open again at once."""
         self._failure: Failure | None = None
-        self._woken = asyncio.Event()
+        self._woken = Wake()
         self._alarm = asyncio.timeout(None)
         """What ends the wait under way at its deadline, which a sibling may bring forward."""
         self._arrivals: list[asyncio.Future[None]] = []
@@ -121,6 +122,8 @@ class Supervisor:
         rest = Phase.STOPPED if self._retired else rest
         task, self._task = self._task, None
         if task is not None:
+            if self.vigil is not None:
+                self.vigil.release()
             task.cancel()
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
@@ -204,20 +207,19 @@ class Supervisor:
 
     async def _one_life(self) -> NoReturn:
         async with self._opened() as session:
-            self.vigil = Vigil(session, self._policy, self._clock, self)
+            self.vigil = Vigil(session, self._policy, self._clock, self, name=self.settings.name)
             self._writer.up(session, self._pool.address)
             self._arrive()
+            preferred = self._pool.preferred if self._policy.peek else None
             with self._sibling.is_up(self._pool.current):
-                async with self._going_home(self.vigil):
+                if preferred is None:
+                    await self.vigil.hold()
+                async with self._going_home(self.vigil, preferred):
                     await self.vigil.hold()
 
     @asynccontextmanager
-    async def _going_home(self, vigil: Vigil) -> AsyncIterator[None]:
+    async def _going_home(self, vigil: Vigil, preferred: Endpoint) -> AsyncIterator[None]:
         """End a session in favour of the preferred endpoint once that has been well for a while."""
-        preferred = self._pool.preferred
-        if preferred is None or not self._policy.peek:
-            yield
-            return
 
         async def go() -> None:
             await self._homing.until_well(preferred, self._driver.peek)

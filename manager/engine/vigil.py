@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn, Protocol, TypeVar
 
 from manager.drivers.base import DriverError, Session
 from manager.drivers.failures import failure_of
 from manager.engine.clock import Clock
-from manager.engine.deadline import Deadline
+from manager.engine.deadline import Deadline, obey_cancellation
 from manager.engine.trace import frames_of
 from manager.model import Failure, FailureClass, Stage
 from manager.settings import Policy
@@ -19,6 +20,9 @@ from manager.settings import Policy
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
+
+_EARLY = 0.001
+"""Seconds by which a timer may come too early."""
 
 HEARTBEAT, CHECK, REFRESH = "heartbeat", "check", "refresh"
 
@@ -68,20 +72,69 @@ class Vigil:
 
     Failures of heartbeats, checks and refreshes are counted apart, or a heartbeat that works would hide a
     check that never does. The session is given up when one of the three reaches the threshold.
+
+    A session that is held costs one timer; a heartbeat or check is a task only while it is under way.
     """
 
-    def __init__(self, session: Session, policy: Policy, clock: Clock, observer: Observer) -> None:
+    __slots__ = (
+        "_check_due",
+        "_clock",
+        "_deadline",
+        "_doubted",
+        "_error",
+        "_failure",
+        "_failures",
+        "_heartbeat_due",
+        "_name",
+        "_observer",
+        "_one_check",
+        "_one_heartbeat",
+        "_policy",
+        "_probes",
+        "_prove_at",
+        "_session",
+        "_timer",
+        "_unproved",
+        "_waiters",
+        "_watching",
+        "_well",
+    )
+
+    def __init__(
+        self, session: Session, policy: Policy, clock: Clock, observer: Observer, *, name: str = ""
+    ) -> None:
         self._session = session
         self._policy = policy
         self._clock = clock
         self._observer = observer
+        self._name = name
         self._failures = {HEARTBEAT: 0, CHECK: 0, REFRESH: 0}
         self._one_heartbeat = asyncio.Lock()
         self._one_check = asyncio.Lock()
-        self._doubted = asyncio.Event()
-        self._well = asyncio.Event()
-        self._over: asyncio.Future[Failure | None] = asyncio.get_running_loop().create_future()
+        self._probes: dict[str, asyncio.Task[None]] = {}
+        """The heartbeat and the check that are under way by themselves."""
+        self._doubted = False
+        """Whether a heartbeat is wanted at once."""
+        self._well = False
+        """Whether a heartbeat was answered since anything failed last."""
+        now = clock.monotonic()
+        self._heartbeat_due = now + policy.heartbeat_interval
+        self._check_due = now + policy.health_interval
+        self._prove_at: float | None = now + policy.stable_after
+        """When the session has held long enough; None once it has."""
+        self._unproved = True
+        """Whether it was not called stable yet."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = Deadline(None)
+        """What holds until the session ends; it strikes when the life is over for another reason."""
+        self._watching = True
+        """Whether the life is not over yet; what is found out after that is about nobody."""
+        self._failure: Failure | None = None
         """Why the life is over. No exception: one that is kept keeps its frames, and they the session."""
+        self._error: BaseException | None = None
+        """A mistake of ours in a probe."""
+        self._waiters: list[asyncio.Future[None]] = []
+        """Who waits for the end beside the supervisor."""
 
     @property
     def failures(self) -> int:
@@ -94,33 +147,48 @@ class Vigil:
         Raises:
             LifeOver: it is, and why.
         """
-        async with asyncio.TaskGroup() as group:
-            watches = [
-                group.create_task(self._until_ended()),
-                group.create_task(self._heartbeats()),
-                group.create_task(self._checks()),
-                group.create_task(self._prove()),
-            ]
-            failure = await self._over
-            for watch in watches:
-                watch.cancel()
-        raise LifeOver(failure)
+        try:
+            if self._watching:
+                self._schedule()
+                await self._until_ended()
+        finally:
+            self.release()
+            await self._end_probes()
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        obey_cancellation()
+        raise LifeOver(self._failure)
+
+    async def _until_ended(self) -> None:
+        try:
+            async with self._deadline:
+                self.end(await self._session.ended())
+        except TimeoutError:
+            if self._watching:
+                raise
 
     def end(self, failure: Failure | None) -> bool:
         """End the life, by request where there is no failure; return False where it had ended already."""
         if not self._watching:
             return False
-        self._over.set_result(failure)
+        self._failure = failure
+        self.release()
+        self._deadline.strike()
         return True
 
-    @property
-    def _watching(self) -> bool:
-        """Whether the life is not over yet; what is found out after that is about nobody."""
-        return not self._over.done()
+    def release(self) -> None:
+        """Watch no longer: what is found out from now on is about nobody."""
+        self._watching = False
+        self._stop_timer()
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def doubt(self) -> None:
         """Send a heartbeat now instead of at the next interval."""
-        self._doubted.set()
+        self._doubted = True
+        self._schedule()
 
     def refreshed(self, failure: Failure | None) -> None:
         """Note what became of a refresh that the session made by itself."""
@@ -137,48 +205,95 @@ class Vigil:
 
         Returns None where the session ends meanwhile.
         """
+        if not self._watching:
+            return None
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(over)
         both = asyncio.gather(self._heartbeat(), self._check())
         try:
-            await asyncio.wait((both, self._over), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((both, over), return_when=asyncio.FIRST_COMPLETED)
             return Examination(*both.result()) if both.done() and self._watching else None
         finally:
+            self._waiters.remove(over)
             both.cancel()
             await asyncio.wait([both])
 
-    async def _until_ended(self) -> None:
-        async with Deadline(None):
-            self.end(await self._session.ended())
+    # --- what is due ------------------------------------------------------------------------------------
 
-    async def _heartbeats(self) -> None:
-        policy = self._policy
-        due = self._clock.monotonic() + policy.heartbeat_interval
-        while self._watching:
-            await self._until_due_or_doubted(due)
-            started = self._clock.monotonic()
-            answer = await self._heartbeat()
-            pause = policy.suspect_timeout if isinstance(answer, Failure) else policy.heartbeat_interval
-            due = started + pause
+    def _schedule(self) -> None:
+        """Set the one timer to whatever is due first."""
+        self._stop_timer()
+        if not self._watching:
+            return
+        due = [] if self._prove_at is None else [self._prove_at]
+        if HEARTBEAT not in self._probes:
+            due.append(self._clock.monotonic() if self._doubted else self._heartbeat_due)
+        if CHECK not in self._probes:
+            due.append(self._check_due)
+        if due:
+            self._timer = asyncio.get_running_loop().call_at(min(due), self._timed)
 
-    async def _until_due_or_doubted(self, due: float) -> None:
-        try:
-            async with asyncio.timeout_at(due):
-                await self._doubted.wait()
-        except TimeoutError:
-            pass
-        # Not after the heartbeat: its answer may have been on its way when the doubt arose.
-        self._doubted.clear()
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    async def _checks(self) -> None:
-        while self._watching:
-            await asyncio.sleep(self._policy.health_interval)
-            if isinstance(await self._check(), Failure):
-                self.doubt()
+    def _timed(self) -> None:
+        self._timer = None
+        now = self._clock.monotonic() + _EARLY
+        if HEARTBEAT not in self._probes and (self._doubted or now >= self._heartbeat_due):
+            # Now, and not after the answer, which may have been on its way when a doubt arises.
+            self._doubted = False
+            self._probe(HEARTBEAT, self._beat())
+        if CHECK not in self._probes and now >= self._check_due:
+            self._probe(CHECK, self._look())
+        if self._prove_at is not None and now >= self._prove_at:
+            self._prove_at = None
+            self._prove()
+        self._schedule()
 
-    async def _prove(self) -> None:
-        await asyncio.sleep(self._policy.stable_after)
-        await self._well.wait()
-        if self._watching:
+    def _prove(self) -> None:
+        """Call the session stable once it has held long enough and its heartbeats are answered."""
+        if self._prove_at is None and self._well and self._unproved and self._watching:
+            self._unproved = False
             self._observer.proved()
+
+    def _probe(self, probe: str, work: Coroutine[object, object, None]) -> None:
+        task = self._probes[probe] = asyncio.create_task(work, name=f"{probe} of {self._name}")
+        task.add_done_callback(partial(self._probed, probe))
+
+    def _probed(self, probe: str, task: asyncio.Task[None]) -> None:
+        del self._probes[probe]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._error = error
+            self.end(None)
+        self._schedule()
+
+    async def _end_probes(self) -> None:
+        """Return when no probe is under way, also where a cancellation comes meanwhile."""
+        for task in self._probes.values():
+            task.cancel()
+        cancelled = False
+        while self._probes:
+            try:
+                await asyncio.wait(tuple(self._probes.values()))
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled:
+            raise asyncio.CancelledError
+
+    async def _beat(self) -> None:
+        started = self._clock.monotonic()
+        answer = await self._heartbeat()
+        policy = self._policy
+        pause = policy.suspect_timeout if isinstance(answer, Failure) else policy.heartbeat_interval
+        self._heartbeat_due = started + pause
+
+    async def _look(self) -> None:
+        answer = await self._check()
+        self._check_due = self._clock.monotonic() + self._policy.health_interval
+        if isinstance(answer, Failure):
+            self._doubted = True
 
     async def _heartbeat(self) -> float | Failure:
         suspect = self.failures > 0
@@ -189,9 +304,9 @@ class Vigil:
             self._count(HEARTBEAT, answer)
         elif self._watching:
             self._failures[HEARTBEAT] = 0
-            if not self.failures:
-                self._well.set()
+            self._well = not self.failures
             self._observer.heartbeat_answered(answer)
+            self._prove()
         return answer
 
     async def _check(self) -> str | Failure:
@@ -222,7 +337,7 @@ class Vigil:
     def _count(self, probe: str, failure: Failure) -> None:
         if not self._watching:
             return
-        self._well.clear()
+        self._well = False
         self._failures[probe] += 1
         self._observer.probe_failed(probe, failure)
         if self._failures[probe] >= self._policy.unhealthy_threshold or failure.kind in _FINAL:
