@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from manager.model import BudgetStatus, Failure, Phase, Status
+from manager.model import Band, BudgetStatus, Failure, Phase, Status
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -152,6 +152,13 @@ class Reconnected(Event, frozen=True, kw_only=True, tag="connection:reconnected"
     """Seconds from the first loss until the last of them was up."""
 
 
+class BandChanged(Event, frozen=True, kw_only=True, tag="health:bandChanged"):
+    """The health of all is in another band: a fall is told at once, a rise from 5 points above the floor."""
+
+    band: Band
+    previous: Band
+
+
 class Reloaded(Event, frozen=True, kw_only=True, tag="manager:reloaded"):
     """Other settings were taken up; the connections that are not named here were not touched."""
 
@@ -216,6 +223,7 @@ AnyEvent = (
     | Reloaded
     | ReloadFailed
     | ClockJumped
+    | BandChanged
     | BudgetChanged
     | ListenerDetached
 )

@@ -219,6 +219,13 @@ class ConnectionManager:
         """The aggregate health, 0 to 100; None where nothing counts."""
         return self._publisher.health
 
+    def health_costs(self) -> dict[str, int]:
+        """Return how many points of the aggregate health each connection costs, the dearest first.
+
+        They sum up to exactly 100 less `health`; `costs` of a status says what cost it its own.
+        """
+        return self._publisher.health_costs()
+
     @property
     def states(self) -> dict[str, Phase]:
         """The phase of every connection, by name."""

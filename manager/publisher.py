@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from manager.engine.clock import Clock
-from manager.engine.health import Aggregate
+from manager.engine.health import Aggregate, shares, steady_band
 from manager.engine.outage import Outage
 from manager.events import (
+    BandChanged,
     ConnectionEvent,
     Event,
     ListenerDetached,
@@ -14,7 +15,7 @@ from manager.events import (
     event_name,
 )
 from manager.listeners import Listeners
-from manager.model import Status
+from manager.model import Band, Status
 from manager.ring import EventRing
 
 
@@ -28,12 +29,18 @@ class Publisher:
         self._aggregate = Aggregate()
         self._known: dict[str, Status] = {}
         """The last published status of each connection, as counted in the aggregate."""
+        self._band = Band.UNKNOWN
+        """The band that was told of last."""
         self._outage = Outage()
 
     @property
     def health(self) -> int | None:
         """The aggregate health, 0 to 100; None where nothing counts."""
         return self._aggregate.health
+
+    def health_costs(self) -> dict[str, int]:
+        """Return how many points of the aggregate each connection costs, the dearest first."""
+        return shares(self._known.values())
 
     def publish(self, kind: type[ConnectionEvent], status: Status, **fields: object) -> None:
         """Make an event of a connection known, with its status from then on."""
@@ -44,6 +51,9 @@ class Publisher:
         else:
             self._known[status.name] = status
         self.emit(kind, status=status, **fields)
+        previous, self._band = self._band, steady_band(self._band, self.health)
+        if self._band is not previous:
+            self.emit(BandChanged, band=self._band, previous=previous)
         over = self._outage.note(status, gone=gone)
         if over is not None:
             self.emit(Reconnected, connections=over.connections, downtime=over.downtime)

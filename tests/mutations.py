@@ -33,7 +33,7 @@ MUTATIONS = (
         "stable at once",
         "vigil.py",
         "                self._schedule()\n                await self._until_ended()",
-        "                self._observer.proved()\n                self._schedule()\n                await self._until_ended()",
+        "                self._observer.proved()\n                await self._until_ended()",
         "test_a_server_that_accepts_and_drops_still_reaches_the_last_attempt",
     ),
     Mutation(
@@ -183,13 +183,6 @@ MUTATIONS = (
         "            obey_cancellation()\n            yield session",
         "            yield session",
         "test_a_driver_that_swallows_a_cancellation_is_stopped_all_the_same",
-    ),
-    Mutation(
-        "a watch that is over goes on",
-        "vigil.py",
-        "        if not self._watching:\n            return\n        due",
-        "        due",
-        "test_whatever_happens_the_engine_holds_its_word",
     ),
     Mutation(
         "stable though a pause has overtaken it",
@@ -477,6 +470,13 @@ MUTATIONS = (
         "if left and over.failure.kind is not FailureClass.CREDENTIALS:",
         "if left:",
         "test_refused_credentials_are_not_carried_through_all_endpoints_at_once",
+    ),
+    Mutation(
+        "a band that flaps",
+        "health.py",
+        "max(health - RISE_MARGIN, 0)",
+        "health",
+        "test_a_share_that_comes_and_goes_just_above_a_floor_does_not_make_the_band_flap",
     ),
 )
 

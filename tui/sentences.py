@@ -7,6 +7,7 @@ from functools import singledispatch
 
 from manager.events import (
     Added,
+    BandChanged,
     BudgetChanged,
     Changed,
     ClockJumped,
@@ -123,6 +124,13 @@ def _reconnected(event: Reconnected) -> LogLine:
     verb = "is" if number == 1 else "are"
     text = f"{who} {verb} back after {formats.duration(event.downtime)}"
     return LogLine(event.time, "", "reconnected", "good", text)
+
+
+@log_line.register
+def _band(event: BandChanged) -> LogLine:
+    number = "nothing counts" if event.health is None else f"{event.health} %"
+    text = f"{event.band.value}, was {event.previous.value} · {number}"
+    return LogLine(event.time, "", "health", phases.BAND_TONES[event.band], text)
 
 
 @log_line.register

@@ -13,6 +13,11 @@ SLOW_MARGIN = 0.05
 """…if it is also this many seconds above it."""
 SLOW_POINTS = 20
 """Points that a reply costs which takes as long as `heartbeat_timeout`."""
+GREEN_FROM = 80
+ORANGE_FROM = 50
+RISE_MARGIN = 5
+"""Points above its floor from which a better band is told of, so that the telling does not flap."""
+_RANKS = (Band.RED, Band.ORANGE, Band.GREEN)
 
 
 def costs(status: Status, policy: Policy) -> tuple[Cost, ...]:
@@ -55,9 +60,18 @@ def band(health: int | None) -> Band:
     """Return the colour of an aggregate health: green from 80, orange from 50, red below."""
     if health is None:
         return Band.UNKNOWN
-    if health >= 80:
+    if health >= GREEN_FROM:
         return Band.GREEN
-    return Band.ORANGE if health >= 50 else Band.RED
+    return Band.ORANGE if health >= ORANGE_FROM else Band.RED
+
+
+def steady_band(previous: Band, health: int | None) -> Band:
+    """Return the band to tell of: it falls at once, and rises 5 points above a floor."""
+    now = band(health)
+    if Band.UNKNOWN in (previous, now) or health is None:
+        return now
+    risen = band(max(health - RISE_MARGIN, 0))
+    return max(min(previous, now, key=_RANKS.index), risen, key=_RANKS.index)
 
 
 class Aggregate:
@@ -87,6 +101,24 @@ def aggregate(statuses: Iterable[Status]) -> int | None:
     for status in statuses:
         whole.replace(None, status)
     return whole.health
+
+
+def shares(statuses: Iterable[Status]) -> dict[str, int]:
+    """Return how many points of the whole each connection costs, the dearest first, without the free ones.
+
+    They sum up to exactly 100 less the aggregate health: what rounding leaves over goes to the largest
+    remainders. Empty where nothing counts.
+    """
+    counted = [status for status in statuses if status.phase.counts]
+    lost = {status.name: _thousandths(status.weight) * (100 - status.score) for status in counted}
+    weight = sum(_thousandths(status.weight) for status in counted)
+    if not weight:
+        return {}
+    points = {name: each // weight for name, each in lost.items()}
+    left = -(-sum(lost.values()) // weight) - sum(points.values())
+    for name in sorted(lost, key=lambda name: -(lost[name] % weight))[:left]:
+        points[name] += 1
+    return {name: each for name, each in sorted(points.items(), key=lambda item: -item[1]) if each}
 
 
 def _thousandths(weight: float) -> int:

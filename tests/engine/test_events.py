@@ -7,8 +7,16 @@ import asyncio
 import msgspec
 import pytest
 
-from manager.events import Gap, ListenerDetached, MaxAttemptsReached, Reconnected, Reported, StateChanged
-from manager.model import Phase, Position
+from manager.events import (
+    BandChanged,
+    Gap,
+    ListenerDetached,
+    MaxAttemptsReached,
+    Reconnected,
+    Reported,
+    StateChanged,
+)
+from manager.model import Band, Phase, Position
 from tests.engine.fakes import CANARY, REFUSED, WRONG_SECRET, House, until
 
 
@@ -48,7 +56,7 @@ async def test_an_event_is_one_json_object_with_its_name():
     async with House() as house:
         house.add()
         await house.until(Phase.UP)
-        written = msgspec.json.decode(msgspec.json.encode(house.events[-1]))
+        written = msgspec.json.decode(msgspec.json.encode(house.of(StateChanged)[-1]))
         assert written["event"] == "connection:stateChanged"
         assert written["status"]["phase"] == "up"
         assert written["previous"] == "connecting"
@@ -193,9 +201,27 @@ async def test_readers_of_events_finish_when_the_manager_stops():
         await asyncio.sleep(1)
         await house.manager.stop()
         async with asyncio.timeout(1):
-            *_, last = await reading
+            *_, last, _band = await reading
         assert (last.connection, last.phase) == ("one", Phase.STOPPED)
 
 
 async def all_of(events):
     return [event async for event in events]
+
+
+async def test_a_share_that_comes_and_goes_just_above_a_floor_does_not_make_the_band_flap():
+    async with House() as house:
+        for number in range(5):
+            house.add(f"c{number}", start_rate=0)
+        await until(lambda: house.manager.health == 100)
+        house.events.clear()
+        for name, health, told in (
+            ("c0", 80, []),
+            ("c1", 60, [Band.ORANGE]),
+            ("c2", 40, [Band.ORANGE, Band.RED]),
+        ):
+            await house.manager.pause(name)
+            house.server.open = REFUSED
+            house.manager.resume(name)
+            await until(lambda health=health: house.manager.health == health)
+            assert told == [event.band for event in house.of(BandChanged)][-len(told) :] if told else True

@@ -10,7 +10,7 @@ import pytest
 
 from manager.endpoint import parse_endpoint
 from manager.errors import ManagerGoneError, UnknownConnectionError
-from manager.events import LoginWithheld, ProbeFailed, Removed, StateChanged, replay
+from manager.events import ConnectionEvent, LoginWithheld, ProbeFailed, Removed, StateChanged, replay
 from manager.manager import ConnectionManager
 from manager.model import Phase, Stage
 from tests.engine.fakes import REFUSED, WRONG_SECRET, FakeServer, FakeSettings, House, failure, until
@@ -281,8 +281,8 @@ async def test_an_answer_in_the_very_turns_of_a_pause_is_about_nobody(probe, ans
         for _ in range(turns):
             await asyncio.sleep(0)
         await house.manager.pause("one")
-        assert house.events[-1].status == house.status()
-        assert isinstance(house.events[-1], StateChanged)
+        assert house.of(ConnectionEvent)[-1].status == house.status()
+        assert isinstance(house.of(ConnectionEvent)[-1], StateChanged)
         assert (house.status().phase, house.status().stable) == (Phase.PAUSED, False)
         assert (house.status().failures, house.status().latency) == (0, None)
 
@@ -349,7 +349,7 @@ async def test_a_driver_that_swallows_a_cancellation_is_stopped_all_the_same(out
         async with asyncio.timeout(4):
             await house.manager.stop()
         assert not house.server.open_sessions
-        assert house.events[-1].phase is Phase.STOPPED
+        assert house.of(ConnectionEvent)[-1].phase is Phase.STOPPED
 
 
 async def test_a_heartbeat_that_swallows_its_cancellation_does_not_hold_a_dead_session():

@@ -8,6 +8,7 @@ import pytest
 
 from manager.events import (
     AnyEvent,
+    BandChanged,
     BudgetChanged,
     Changed,
     ClockJumped,
@@ -29,7 +30,7 @@ from manager.events import (
     WokenByPeek,
     WokenBySibling,
 )
-from manager.model import BudgetStatus, Phase
+from manager.model import Band, BudgetStatus, Phase
 from tests.tui.fake_client import NO_ANSWER, connection
 from tui.sentences import log_line
 
@@ -59,6 +60,17 @@ def test_an_attempt_says_its_number_and_where():
 
 def test_up_says_where_and_what_the_session_knows():
     assert changed(Phase.UP, Phase.CONNECTING, "ami")[2] == "pbx1:5038 · Asterisk 22.10.1 · 4 calls"
+
+
+def test_another_band_says_which_it_was_and_how_many_points_there_are():
+    assert told(BandChanged, band=Band.GREEN, previous=Band.RED) == ("", "health", "green, was red · 100 %")
+
+
+def test_a_band_of_nothing_says_so():
+    event = BandChanged(seq=1, time=0.0, health=None, band=Band.UNKNOWN, previous=Band.GREEN)
+    line = log_line(event)
+    assert line is not None
+    assert line.text == "unknown, was green · nothing counts"
 
 
 def test_a_suspect_that_answers_again_says_so():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,3 +126,61 @@ def test_a_score_is_from_0_to_100_and_the_costs_account_for_all_of_it(one):
     costs = health.costs(one, POLICY)
     assert 0 <= one.score <= 100
     assert sum(cost.points for cost in costs) == 100 - one.score
+
+
+@pytest.mark.parametrize(
+    ("previous", "points", "told"),
+    [
+        (Band.GREEN, 80, Band.GREEN),
+        (Band.GREEN, 79, Band.ORANGE),
+        (Band.GREEN, 49, Band.RED),
+        (Band.ORANGE, 84, Band.ORANGE),
+        (Band.ORANGE, 85, Band.GREEN),
+        (Band.ORANGE, 49, Band.RED),
+        (Band.RED, 54, Band.RED),
+        (Band.RED, 55, Band.ORANGE),
+        (Band.RED, 80, Band.ORANGE),
+        (Band.RED, 84, Band.ORANGE),
+        (Band.RED, 85, Band.GREEN),
+        (Band.UNKNOWN, 80, Band.GREEN),
+        (Band.UNKNOWN, 0, Band.RED),
+        (Band.RED, None, Band.UNKNOWN),
+    ],
+)
+def test_a_band_falls_at_once_and_rises_five_points_above_its_floor(previous, points, told):
+    assert health.steady_band(previous, points) is told
+
+
+@given(st.sampled_from(Band), st.integers(0, 100))
+def test_a_band_that_is_told_is_never_better_than_that_of_the_number_and_holds(previous, points):
+    ranks = (Band.RED, Band.ORANGE, Band.GREEN)
+    told = health.steady_band(previous, points)
+    assert ranks.index(told) <= ranks.index(health.band(points))
+    assert health.steady_band(told, points) is told
+
+
+_counted = st.tuples(
+    st.sampled_from(Phase), st.integers(0, 3), st.floats(0.001, 1000, allow_nan=False, allow_infinity=False)
+)
+
+
+@given(st.lists(_counted))
+def test_what_each_connection_costs_the_whole_sums_up_to_what_it_lacks(drawn):
+    statuses = [
+        msgspec.structs.replace(status(phase, failures=failures, weight=weight), name=str(number))
+        for number, (phase, failures, weight) in enumerate(drawn)
+    ]
+    whole = health.aggregate(statuses)
+    shares = health.shares(statuses)
+    assert sum(shares.values()) == (0 if whole is None else 100 - whole)
+    full = {each.name for each in statuses if each.score == 100 or not each.phase.counts}
+    assert not full & set(shares)
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+
+
+def test_the_heavier_connection_costs_the_whole_more():
+    down = [
+        msgspec.structs.replace(status(phase, weight=weight), name=name)
+        for name, phase, weight in (("a", Phase.PARKED, 1.0), ("b", Phase.WAITING, 2.0), ("c", Phase.UP, 3.0))
+    ]
+    assert health.shares(down) == {"b": 33, "a": 17}
