@@ -238,6 +238,8 @@ def _port(uri: SipUri) -> int:
 
 def split_quoted(text: str, separator: str) -> list[str]:
     """Split at a separator that stands neither in quotes nor in angle brackets; parts are stripped."""
+    if '"' not in text and "<" not in text:
+        return [part for piece in text.split(separator) if (part := piece.strip())]
     parts: list[str] = []
     start = 0
     quoted = bracketed = False

@@ -142,7 +142,11 @@ async def _query(resolver: dns.asyncresolver.Resolver, name: str) -> list[Servic
 
 async def _addresses(transport: str, host: str, port: int) -> list[Target]:
     kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=kind)
+    try:
+        # An address needs no resolver, and so no thread that may stand in line behind a slow lookup.
+        found = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=kind)
     return [
         Target(transport, family, str(address[0]), int(address[1]), address)
         for family, _, _, _, address in found

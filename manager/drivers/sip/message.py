@@ -79,32 +79,32 @@ class Headers:
     __slots__ = ("_lines",)
 
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
-        self._lines = list(lines)
+        self._lines = [(_key(name), name, value) for name, value in lines]
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
-        self._lines.append((name, value))
+        self._lines.append((_key(name), name, value))
 
     def set(self, name: str, value: str) -> None:
         """Replace all lines of a name by one, in the place of the first."""
         key = _key(name)
-        places = [place for place, (other, _) in enumerate(self._lines) if _key(other) == key]
+        places = [place for place, (other, _, _) in enumerate(self._lines) if other == key]
         if not places:
             self.add(name, value)
             return
-        self._lines[places[0]] = (name, value)
+        self._lines[places[0]] = (key, name, value)
         for place in reversed(places[1:]):
             del self._lines[place]
 
     def get(self, name: str) -> str | None:
         """Return the first line of a name."""
         key = _key(name)
-        return next((value for other, value in self._lines if _key(other) == key), None)
+        return next((value for other, _, value in self._lines if other == key), None)
 
     def lines(self, name: str) -> list[str]:
         """Return every line of a name, each as it came."""
         key = _key(name)
-        return [value for other, value in self._lines if _key(other) == key]
+        return [value for other, _, value in self._lines if other == key]
 
     def values(self, name: str) -> list[str]:
         """Return every value of a list header (Via, Contact, Allow…): one a line, or several behind commas.
@@ -122,18 +122,18 @@ class Headers:
         return isinstance(name, str) and self.get(name) is not None
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._lines)
+        return ((name, value) for _, name, value in self._lines)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Headers):
             return NotImplemented
-        return self._lines == other._lines
+        return list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]  # mutable, as a list is
 
     def __repr__(self) -> str:
         # Values may be credentials; names are enough to see which message it is.
-        return f"Headers({[name for name, _ in self._lines]})"
+        return f"Headers({[name for _, name, _ in self._lines]})"
 
 
 @dataclass(slots=True)
@@ -291,7 +291,7 @@ def _encode(start_line: str, headers: Headers, body: bytes) -> bytes:
             raise MessageError("a header name is a token")
         lines.append(f"{name}: {value}")
     lines.append(f"Content-Length: {len(body)}")
-    if any(_FORBIDDEN.search(line) for line in lines):
+    if _FORBIDDEN.search("".join(lines)):
         raise MessageError("a line end or NUL in a value")
     try:
         return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body

@@ -154,7 +154,11 @@ async def test_a_flood_of_srv_records_costs_no_flood_of_lookups(names, monkeypat
     ],
 )
 async def test_an_ip_address_needs_no_resolver(monkeypatch, address, expected):
+    async def resolver(*_: object, **__: object) -> None:
+        raise AssertionError("the resolver was asked")
+
     monkeypatch.setattr(dns.asyncresolver, "Resolver", None)
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "getaddrinfo", resolver)
     assert await places(address) == [expected]
 
 
