@@ -30,6 +30,7 @@ real: $(READY)
 	$(BIN)/pytest tests/real
 
 bench: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
 	$(BIN)/python -m bench $(BENCH)
 
 clean:
