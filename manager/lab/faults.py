@@ -16,6 +16,8 @@ class Fault(enum.StrEnum):
     WRONG_PASSWORD = "every credential is refused"  # noqa: S105 - the name of a fault
     SLOW = "every answer comes late"
     GARBAGE = "bytes that belong to no protocol are sent in place of answers"
+    TRUNCATE = "answers are cut in the middle, and the connection closed"
+    RESET = "connections are reset, old ones and new ones"
     OVERLOAD = "new logins are turned away: there is no room for more"
 
     @property

@@ -6,6 +6,8 @@ import abc
 import asyncio
 import contextlib
 import socket
+import ssl
+import struct
 import sys
 import time
 from collections import deque
@@ -20,6 +22,8 @@ READ_LIMIT = 64 * 1024
 _WRITE_LIMIT = 256 * 1024
 _REMEMBERED = 1000
 _LINGER = 1.0
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""A linger of no time: what is unsent is dropped, and the peer gets a reset (socket(7))."""
 _SHARE_PORT = socket.SO_REUSEADDR if sys.platform == "linux" else socket.SO_REUSEPORT
 GARBAGE = b"\x00\x1b]0;lab\x07\x1b[2J\x9b31m[bold]%s: 200" + bytes(range(128, 256)) + b"\r\n\r\n"
 
@@ -53,10 +57,14 @@ class Peer:
 
     def push(self, content: bytes) -> None:
         """Send without waiting; a client that does not read is cut off at 256 KiB."""
+        if self._writer.is_closing():
+            return
         if self._writer.transport.get_write_buffer_size() > _WRITE_LIMIT:
             self.abort()
         else:
-            self._writer.write(GARBAGE if self._server.fault is Fault.GARBAGE else content)
+            self._writer.write(self._server.spoilt(content))
+            if self._server.fault is Fault.TRUNCATE:
+                self._writer.close()
 
     async def finish(self) -> None:
         """Close once everything has been sent, or after a second."""
@@ -65,6 +73,10 @@ class Peer:
             async with asyncio.timeout(_LINGER):
                 await self._writer.wait_closed()
         self.abort()
+
+    def reset(self) -> None:
+        """Have the close that follows be a reset."""
+        _reset_on_close(self._writer.get_extra_info("socket"))
 
     def abort(self) -> None:
         """Close at once, whatever is still to be sent."""
@@ -75,7 +87,8 @@ class LabServer(abc.ABC):
     """A small TCP server on loopback that can be put out of order at any time.
 
     The port is chosen by the first start and kept from then on. `fault` and `drop` act at once; they and all
-    others are to be called in the thread of the server's loop.
+    others are to be called in the thread of the server's loop. With `tls` set, every new connection begins
+    with TLS by that context.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, delay: float = 1.0) -> None:
@@ -84,6 +97,7 @@ class LabServer(abc.ABC):
         """0 until it has been started."""
         self.delay = delay
         """How late the answers of a slow server are, in seconds."""
+        self.tls: ssl.SSLContext | None = None
         self.connects = 0
         self.logins = 0
         self.refused = 0
@@ -179,6 +193,10 @@ class LabServer(abc.ABC):
         elif before is Fault.REFUSE:
             self.started_at = time.time()
             self._listen()
+        if fault is Fault.RESET:
+            for peer in self._peers:
+                peer.reset()
+            self.drop()
 
     def drop(self) -> int:
         """Cut every session now, without a word; return how many there were."""
@@ -209,6 +227,12 @@ class LabServer(abc.ABC):
         """Return as soon as the server does not hang."""
         while self._fault is Fault.HANG or (self._fault is Fault.HANG_AFTER_LOGIN and logged_in):
             await self._thawed.wait()
+
+    def spoilt(self, content: bytes) -> bytes:
+        """Return what goes out in place of an answer."""
+        if self._fault is Fault.GARBAGE:
+            return GARBAGE
+        return content[: len(content) // 2] if self._fault is Fault.TRUNCATE else content
 
     def count_login(self, *, accepted: bool) -> None:
         """Count a login that has been answered."""
@@ -270,7 +294,9 @@ class LabServer(abc.ABC):
         connection.setblocking(False)
         self.connects += 1
         self.connected_at.append(time.monotonic())
-        if self._fault is Fault.ACCEPT_AND_CLOSE:
+        if self._fault is Fault.RESET:
+            _reset_on_close(connection)
+        if self._fault in (Fault.ACCEPT_AND_CLOSE, Fault.RESET):
             connection.close()
         else:
             session = self.spawn(self._session(connection, remote[:2]))
@@ -291,7 +317,7 @@ class LabServer(abc.ABC):
 
     async def _session(self, connection: socket.socket, remote: tuple[str, int]) -> None:
         try:
-            reader, writer = await asyncio.open_connection(sock=connection, limit=READ_LIMIT)
+            reader, writer = await self._streams_of(connection)
         except OSError:
             return  # the client has gone again
         peer = Peer(self, reader, writer, remote)
@@ -306,3 +332,27 @@ class LabServer(abc.ABC):
             peer.abort()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+    async def _streams_of(
+        self, connection: socket.socket
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self.tls is None:
+            return await asyncio.open_connection(sock=connection, limit=READ_LIMIT)
+        await self.ready(logged_in=False)
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(READ_LIMIT, loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        raw, _ = await loop.connect_accepted_socket(asyncio.Protocol, connection)
+        try:
+            secured = await loop.start_tls(raw, protocol, self.tls, server_side=True)
+        except BaseException:
+            raw.abort()
+            raise
+        if secured is None:
+            raise ConnectionResetError
+        protocol.connection_made(secured)
+        return reader, asyncio.StreamWriter(secured, protocol, reader, loop)
+
+
+def _reset_on_close(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

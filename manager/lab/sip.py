@@ -1,4 +1,4 @@
-"""A small SIP registrar over UDP and TCP on one port; it can also ask and call those who are registered."""
+"""A small SIP registrar over UDP, TCP and WebSocket on one port; it also asks and calls who is registered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from manager.drivers.sip.message import (
 )
 from manager.lab.faults import Fault
 from manager.lab.registrar import SERVER, Address, Binding, Registrar, branch_of, reply
-from manager.lab.server import GARBAGE, LabServer, Peer
+from manager.lab.server import LabServer, Peer
+from manager.lab.sip_websocket import SipWebSocket
 
 _MAX_DATAGRAM = 65535
 _MAX_LATE = 200
@@ -38,8 +39,9 @@ Send = Callable[[bytes], None]
 class SipServer(LabServer):
     """A registrar for the accounts of `registrar`.
 
-    Over UDP there is no connection to accept and close: those faults leave datagrams unanswered, and a hang
-    after login answers REGISTER requests that bring a Contact and nothing else.
+    As with Kamailio, WebSockets come in over the TCP port. Over UDP there is no connection to accept, close
+    or reset: those faults leave datagrams unanswered, and a hang after login answers REGISTER requests that
+    bring a Contact and nothing else.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class SipServer(LabServer):
         self._held: socket.socket | None = None
         """Keeps the UDP port reserved; connected to itself, so that it gets no datagram of others."""
         self._datagrams: socket.socket | None = None
-        self._streams: dict[Address, Peer] = {}
+        self._streams: dict[Address, Peer | SipWebSocket] = {}
         self._receiving: asyncio.Task[None] | None = None
         self._answers: OrderedDict[tuple[Address, bytes], bytes] = OrderedDict()
         """To the last datagrams; a retransmission is equal to what it repeats."""
@@ -88,7 +90,8 @@ class SipServer(LabServer):
         return statuses
 
     def _request(self, method: str, account: str, binding: Binding) -> Request:
-        transport = "TCP" if binding.source in self._streams else "UDP"
+        stream = self._streams.get(binding.source)
+        transport = "UDP" if stream is None else "WS" if isinstance(stream, SipWebSocket) else "TCP"
         branch = f"z9hG4bKPj{secrets.token_hex(16)}"
         own = f"<sip:{account}@{self.host}:{self.port}>"
         headers = Headers(
@@ -134,29 +137,38 @@ class SipServer(LabServer):
     def _way_to(self, remote: Address) -> Send | None:
         if self.fault in (Fault.HANG, Fault.HANG_AFTER_LOGIN):
             return None
-        peer = self._streams.get(remote)
-        if peer is not None:
-            return peer.push
+        stream = self._streams.get(remote)
+        if stream is not None:
+            return stream.push
         datagrams = self._datagrams
         return None if datagrams is None else lambda content: self._send_datagram(datagrams, content, remote)
 
     # --- TCP ---
 
     async def serve(self, peer: Peer) -> None:
-        framer = StreamFramer()
-        self._streams[peer.remote] = peer
+        content = await peer.receive()
+        stream = SipWebSocket(self, peer) if content.startswith(b"GET ") else peer
+        self._streams[peer.remote] = stream
         try:
-            while content := await peer.receive():
-                for frame in framer.feed(content):
-                    await self.thawed(logged_in=peer.logged_in)
-                    if not await self._take_frame(peer, frame):
-                        return
+            if isinstance(stream, SipWebSocket):
+                await stream.run(content, lambda message: self._answer(message, peer.remote))
+            else:
+                await self._follow(peer, content)
         except MessageError:
             return  # the stream cannot be followed any further
         finally:
             # While this session was frozen, the client may have come back from the same port.
-            if self._streams.get(peer.remote) is peer:
+            if self._streams.get(peer.remote) is stream:
                 del self._streams[peer.remote]
+
+    async def _follow(self, peer: Peer, content: bytes) -> None:
+        framer = StreamFramer()
+        while content:
+            for frame in framer.feed(content):
+                await self.thawed(logged_in=peer.logged_in)
+                if not await self._take_frame(peer, frame):
+                    return
+            content = await peer.receive()
 
     async def _take_frame(self, peer: Peer, frame: bytes | KeepAlive) -> bool:
         if isinstance(frame, KeepAlive):
@@ -255,7 +267,7 @@ class SipServer(LabServer):
         self._take_datagram(datagrams, content, source)
 
     def _take_datagram(self, datagrams: socket.socket, content: bytes, source: Address) -> None:
-        if self.fault in (Fault.ACCEPT_AND_CLOSE, Fault.CLOSE_IN_HANDSHAKE):
+        if self.fault in (Fault.ACCEPT_AND_CLOSE, Fault.CLOSE_IN_HANDSHAKE, Fault.RESET):
             return
         if self.fault is Fault.HANG_AFTER_LOGIN and not _may_be_a_login(content):
             return
@@ -274,7 +286,7 @@ class SipServer(LabServer):
 
     def _send_datagram(self, datagrams: socket.socket, content: bytes, remote: Address) -> None:
         with contextlib.suppress(OSError):  # a full queue or a closed port: datagrams get lost
-            datagrams.sendto(GARBAGE if self.fault is Fault.GARBAGE else content, remote)
+            datagrams.sendto(self.spoilt(content), remote)
 
 
 def _may_be_a_login(datagram: bytes) -> bool:

@@ -25,10 +25,10 @@ from websockets.typing import Subprotocol
 
 from manager.lab.faults import Fault
 from manager.lab.server import LabServer, Peer
+from manager.lab.sip_websocket import HALF_A_HANDSHAKE
 from manager.secret import Secret
 
 _SERVER = "Asterisk/22.10.1+dfsg+~cs6.17.60671434-1"
-_HALF_A_HANDSHAKE = b"HTTP/1.1 101 Switching Pro"
 _UNAUTHORISED = b'{"message":"Authentication required"}'
 _MESSAGE_PARTS = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 _MAX_MESSAGE = 1024 * 1024
@@ -135,7 +135,7 @@ class WebSocketServer(LabServer):
 
     async def _shake_hands(self, peer: Peer, protocol: ServerProtocol, request: Request) -> bool:
         if self.fault is Fault.CLOSE_IN_HANDSHAKE:
-            await peer.send(_HALF_A_HANDSHAKE)
+            await peer.send(HALF_A_HANDSHAKE)
             return False
         response = self._response_to(protocol, request)
         protocol.send_response(response)

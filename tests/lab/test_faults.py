@@ -234,6 +234,35 @@ async def test_garbage_takes_the_place_of_answers(server: LabServer, dialect: Di
     assert b"HTTP" not in said
 
 
+async def test_truncate_cuts_an_answer_in_the_middle_and_closes(server: LabServer, dialect: Dialect) -> None:
+    async with connected(server.port) as client:
+        await dialect.log_in(client)
+        server.fault = Fault.TRUNCATE
+        dialect.ask(client)
+        assert b"\r\n\r\n" not in await client.rest()
+        server.fault = None
+    async with connected(server.port) as again:
+        await dialect.log_in(again)
+
+
+async def test_reset_ends_old_sessions_and_new_ones_without_a_goodbye(
+    server: LabServer, dialect: Dialect
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    dialect.say_hello(RawClient(reader, writer))
+    await reader.read(1)
+    server.fault = Fault.RESET
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    writer.close()
+    with pytest.raises(ConnectionResetError):
+        async with connected(server.port) as new:
+            await new._reader.read(1)
+    server.fault = None
+    async with connected(server.port) as again:
+        await dialect.log_in(again)
+
+
 async def test_drop_cuts_all_sessions_and_takes_new_ones(server: LabServer, dialect: Dialect) -> None:
     async with connected(server.port) as first, connected(server.port) as second:
         await dialect.log_in(first)
@@ -298,7 +327,7 @@ async def test_a_stop_in_any_fault_leaves_nothing(dialect: Dialect, fault: Fault
     server = dialect.server()
     server.fault = fault
     await server.start()
-    if fault is Fault.REFUSE:
+    if fault in (Fault.REFUSE, Fault.RESET):
         await server.stop()
         return
     async with connected(server.port) as client:

@@ -12,7 +12,7 @@ from tests.lab.datagrams import RawDatagrams
 from tests.lab.test_sip_server import register, registered, server
 
 
-@pytest.mark.parametrize("fault", [Fault.HANG, Fault.ACCEPT_AND_CLOSE, Fault.CLOSE_IN_HANDSHAKE])
+@pytest.mark.parametrize("fault", [Fault.HANG, Fault.ACCEPT_AND_CLOSE, Fault.CLOSE_IN_HANDSHAKE, Fault.RESET])
 async def test_over_udp_these_faults_answer_nothing(fault: Fault) -> None:
     async with server() as sip:
         with RawDatagrams(sip.port) as client:
@@ -74,6 +74,16 @@ async def test_over_udp_garbage_takes_the_place_of_answers() -> None:
             sip.fault = Fault.GARBAGE
             client.send(register())
             assert b"SIP/2.0" not in await client.next()
+
+
+async def test_over_udp_a_datagram_is_cut_in_the_middle() -> None:
+    async with server() as sip:
+        with RawDatagrams(sip.port) as client:
+            client.send(register())
+            whole = await client.next()
+            sip.fault = Fault.TRUNCATE
+            client.send(register(number=2))
+            assert len(await client.next()) == len(whole) // 2
 
 
 async def test_a_wrong_password_is_asked_for_again_as_by_asterisk() -> None:

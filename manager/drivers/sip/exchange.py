@@ -53,6 +53,8 @@ class Exchange:
             DriverError: refused; the failure says what that means.
         """
         self._registration.learn(response)
+        if response.status >= 300 and self._purpose is Purpose.REGISTER:
+            self._registration.declined()
         if response.status in (401, 407):
             return self._authenticated(response)
         if response.status == 423 and self._purpose is Purpose.REGISTER:
@@ -150,6 +152,8 @@ class Exchange:
                     self._failure(f"cannot answer the challenge: {error}", "", FailureClass.PERMANENT)
                 ) from None
             request.headers.add(header, value)
+        if self._purpose is Purpose.REGISTER and self._answered:
+            registration.proposed(self._now())
         return request
 
     def _refusal(self, response: Response) -> Failure:

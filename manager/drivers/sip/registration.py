@@ -22,7 +22,7 @@ from manager.drivers.sip.address import (
     parse_via,
     same_address,
 )
-from manager.drivers.sip.memory import recall, remember
+from manager.drivers.sip.memory import Remembered, recall, remember
 from manager.drivers.sip.message import Headers, Request, Response
 from manager.secret import Secret
 
@@ -65,6 +65,8 @@ class Registration:
         self.identity = identity
         self.expires = identity.expires
         self.remembered = recall(memory, key)
+        self._before: Remembered | None = None
+        """What was remembered before a Contact was proposed whose answer is still to come."""
         self.lists_bindings = True
         self.public: tuple[str, int] | None = None
         """Where the registrar sees us, once it has said so."""
@@ -187,7 +189,24 @@ class Registration:
 
     def bound(self, expires: int, now: float) -> None:
         """Remember that the Contact of the last REGISTER is bound for this long."""
+        self._before = None
         self._remember(contact=str(self.offered), until=now + expires)
+
+    def proposed(self, now: float) -> None:
+        """Remember that the Contact of this REGISTER may be bound from now on: its answer may be lost.
+
+        Not while an earlier Contact may live that this one is to replace: only one can be remembered.
+        """
+        if self.outdated(now) is None:
+            before = self.remembered
+            self.bound(self.expires, now)
+            self._before = before
+
+    def declined(self) -> None:
+        """Remember what was before it was proposed: the registrar has refused it."""
+        before, self._before = self._before, None
+        if before is not None:
+            self._remember(contact=before.contact, until=before.until)
 
     def unbound(self) -> None:
         """Remember that no binding of ours is left."""

@@ -80,6 +80,25 @@ async def test_over_udp_a_port_that_nothing_comes_back_to_is_left_once_no_bindin
     assert contact() != earlier
 
 
+async def test_over_udp_the_port_is_kept_while_a_registration_may_be_bound_whose_answer_was_lost(udp):
+    udp.registrar.handle = lambda seen: [] if seen.one("Authorization") else udp.registrar.usual(seen)
+    await gives_up(udp, 2)
+    udp.registrar.handle = lambda _: []
+    await gives_up(udp, 1)
+    udp.registrar.handle = udp.registrar.usual
+    async with udp.opened():
+        contacts = {uri for seen in udp.registrar.registers for uri, _ in seen.contacts}
+    assert len(contacts) == 1
+
+
+async def test_a_contact_that_was_refused_is_not_taken_for_bound(house):
+    usual = house.registrar.usual
+    house.registrar.handle = lambda seen: [reply(seen, 403)] if seen.one("Authorization") else usual(seen)
+    await house.refusal()
+    (memory,) = house.memory.values()
+    assert '"until":0.0' in memory
+
+
 async def test_another_address_of_record_has_no_earlier_binding(house):
     session = await house.open()
     await session.close(graceful=False)

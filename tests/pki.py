@@ -1,12 +1,10 @@
-"""What the tests of several drivers share."""
+"""A certificate for the tests' servers."""
 
 from __future__ import annotations
 
 import ssl
 import subprocess
 from pathlib import Path
-
-import pytest
 
 
 class Pki:
@@ -26,8 +24,3 @@ class Pki:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.cert, self.key)
         return context
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return Pki(tmp_path_factory.mktemp("pki"))
