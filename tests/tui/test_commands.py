@@ -105,7 +105,7 @@ async def test_a_result_makes_room_for_the_row_s_own_text_again(monkeypatch):
     )
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "registered until")
-        orders, timers = app.screen.orders, []
+        orders, timers = rows(app).parent.orders, []
         later = orders._later
         orders._later = lambda *timer: timers.append(timer)
         await pilot.press("u")

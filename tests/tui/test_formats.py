@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from tui import formats
 from tui.row import Countdown
 from tui.sanitise import clean
-from tui.widgets.connections import bar
+from tui.widgets.table import bar
 
 
 @pytest.mark.parametrize(

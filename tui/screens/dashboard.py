@@ -16,26 +16,22 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
-from manager.client import ManagerClient, Pause, Reconnect, Refresh, Reload, Resume
+from manager.client import ManagerClient, Reload
 from manager.events import Event
-from manager.model import Phase, Status
 from tui import formats
-from tui.arrange import Single
 from tui.board import Board
 from tui.follower import Follower
 from tui.line import Ink
-from tui.orders import SHOWN_FOR, Orders
 from tui.pace import CALM, URGENT, Pace
 from tui.screens.help import HelpScreen, KeySection
 from tui.sentences import LogLine, log_line
-from tui.widgets.connections import Connections, ConnectionTable
+from tui.widgets.connections import Connections
 from tui.widgets.eventlog import LIMIT, LogPane
-from tui.widgets.footer import KeyLine
 from tui.widgets.health import Counts, HealthGauge
-from tui.widgets.prompt import FilterLine, Question
+from tui.widgets.lastline import LastLine
 from tui.widgets.verdicts import VerdictLines
 
-_LAST_KEYS = ("filter", "follow", "switch_pane", "help", "quit")
+_FIRST_KEYS, _LAST_KEYS = ("fold",), ("filter", "follow", "switch_pane", "help", "quit")
 _TALL = 30
 """Lines from which the log takes a quarter of the height and the header stands free."""
 
@@ -61,13 +57,9 @@ class Dashboard(Screen[None], inherit_bindings=False):
     HORIZONTAL_BREAKPOINTS = [(0, "-small"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (_TALL, "-tall")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
-        _key("r", "reconnect", "reconnect", "close and open the selected connection now, come what may"),
-        _key("R", "reconnect_all", "all", "the same for all; asks first when any are up"),
+        _key("R", "reconnect_all", "all", "close and open all connections; asks first when any are up"),
         _key("u", "refresh_all", "refresh", "send every connection a heartbeat and a check now"),
-        _key("p", "pause", "pause", "close the selected connection and keep it closed; again takes it up"),
         _key("ctrl+r", "reload", "reload", "read the settings anew, take up what is different", show=False),
-        _key("slash", "filter", "filter", "show only rows, or lines of the log, that hold some words"),
-        _key("escape", "show_all", "show all", "end the filter", show=False),
         _key("f", "follow", "follow", "have the log follow the newest line, or hold still"),
         _key("tab,shift+tab", "switch_pane", "log", "give the keys to the log, or back to the rows"),
         _key("question_mark", "help", "help", "this page"),
@@ -81,23 +73,17 @@ class Dashboard(Screen[None], inherit_bindings=False):
         for key in keys:
             self._bindings.bind(key.key, f"extra({key.key!r})", key.description)
         self.board = Board()
-        self.orders = Orders(client, lambda: self._rows_pace.request(0), self._later)
-        self._words = ""
-        self._return_to: Widget | None = None
-        """What had the keys before the last line asked for them."""
         self._pending: deque[LogLine] = deque(maxlen=LIMIT)
         self._resting = False
         self._rows_pace = Pace(self, time.monotonic, self._draw_board)
         self._log_pace = Pace(self, time.monotonic, self._draw_log)
         self._follower = Follower(client, self)
-        self._connections = Connections(ink)
+        self._connections = Connections(ink, client, self.board, lambda: self._rows_pace.request(0))
         self._log = LogPane(ink)
         self._gauge = HealthGauge(ink, self.board)
         self._counts = Counts(ink, self.board, title)
         self._verdicts = VerdictLines(ink, self.board, _advice())
-        self._key_line = KeyLine(ink, self._keys)
-        self._question = Question(ink)
-        self._filter_line = FilterLine(ink)
+        self._last_line = LastLine(ink, self._keys)
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="header"):
@@ -107,9 +93,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
                 yield self._verdicts
         yield self._connections
         yield self._log
-        yield self._key_line
-        yield self._question
-        yield self._filter_line
+        yield self._last_line
 
     def on_mount(self) -> None:
         self.run_worker(self._follower.run(), name="events", exit_on_error=False)
@@ -138,11 +122,11 @@ class Dashboard(Screen[None], inherit_bindings=False):
     def _draw_board(self) -> None:
         if self._resting or not self.is_mounted:
             return
-        self._table.show(self.board, self.orders.feedback, self._words)
+        self._connections.update()
         self._gauge.update()
         self._counts.update()
         self._verdicts.update()
-        self._key_line.update()
+        self._last_line.update()
 
     def _draw_log(self) -> None:
         if self._resting or not self.is_mounted:
@@ -153,12 +137,12 @@ class Dashboard(Screen[None], inherit_bindings=False):
     def on_screen_suspend(self) -> None:
         """Something lies above: what cannot be seen is not drawn."""
         self._resting = True
-        self._table.pause(True)
+        self._connections.table.pause(True)
 
     def on_screen_resume(self) -> None:
         self._resting = False
         if self.is_mounted:
-            self._table.pause(False)
+            self._connections.table.pause(False)
             self._rows_pace.request(0)
             self._log_pace.request(0)
 
@@ -167,15 +151,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self._log.styles.height = height // 4 if height >= _TALL else 4 if height >= 16 else 2
         self.call_after_refresh(self._draw_board)
 
-    # Keys
-
-    @property
-    def _table(self) -> ConnectionTable:
-        return self._connections.table
-
-    def _selected(self) -> Status | None:
-        line = self._table.selected
-        return self.board.statuses.get(line.status.name) if isinstance(line, Single) else None
+    # The last line
 
     def _keys(self) -> list[tuple[str, str]]:
         """Return the keys that do something here and now, and what, the most wanted first."""
@@ -183,110 +159,85 @@ class Dashboard(Screen[None], inherit_bindings=False):
         for active in self.active_bindings.values():
             binding = active.binding
             if binding.show and active.enabled and binding.action not in shown:
-                key = self.app.get_key_display(binding)
-                shown[binding.action] = (key, self._describe(binding))
+                word_for = getattr(active.node, "word_for", None)
+                word = (word_for(binding.action) if word_for else None) or binding.description
+                shown[binding.action] = (self.app.get_key_display(binding), word)
         last = [shown.pop(action) for action in _LAST_KEYS if action in shown]
-        first = [shown.pop(action) for action in ("fold",) if action in shown]
+        first = [shown.pop(action) for action in _FIRST_KEYS if action in shown]
         return [*first, *shown.values(), *last]
 
-    def _describe(self, binding: Binding) -> str:
-        if binding.action == "pause":
-            selected = self._selected()
-            return "resume" if selected and selected.phase is Phase.PAUSED else "pause"
-        if binding.action == "switch_pane":
+    def word_for(self, action: str) -> str | None:
+        """Return what an action would do now, where its usual word does not say it."""
+        if action == "switch_pane":
             return "rows" if self._in_log else "log"
-        if binding.action == "follow":
+        if action == "follow":
             return "hold" if self._log.log_lines.following else "follow"
-        if binding.action == "fold":
-            return self._table.fold_word or ""
-        return binding.description
+        return None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer only what would do something now."""
-        if action in ("reconnect", "pause"):
-            selected = self._selected()
-            if selected is None or self._in_log:
-                return False
-            return action == "pause" or selected.phase is not Phase.STOPPED
         if action in ("reconnect_all", "refresh_all"):
             return any(status.phase.counts for status in self.board.statuses.values())
-        if action in ("filter", "switch_pane"):
+        if action == "switch_pane":
             return bool(self.board.statuses) or self._log.log_lines.total > 0
         if action == "follow":
             return self._log.log_lines.total > 0
-        if action == "show_all":
-            return bool(self._log.log_lines.words if self._in_log else self._words)
         return True
 
     @property
     def _in_log(self) -> bool:
         return self.focused is self._log.log_lines
 
+    def on_last_line_say(self, message: LastLine.Say) -> None:
+        self._last_line.say(message.sentence)
+
+    def on_last_line_ask(self, message: LastLine.Ask) -> None:
+        self._last_line.ask(message)
+
+    def on_last_line_edit(self, message: LastLine.Edit) -> None:
+        self._last_line.edit(message)
+
     def on_connection_table_cursor_moved(self) -> None:
-        self._key_line.update()
+        self._last_line.update()
 
     def on_event_log_changed(self) -> None:
-        self._key_line.update()
+        self._last_line.update()
 
     def on_descendant_focus(self) -> None:
-        self._key_line.update()
+        self._last_line.update()
 
     def on_key(self) -> None:
-        self._key_line.say("")
+        self._last_line.say("")
 
-    async def action_reconnect(self) -> None:
-        selected = self._selected()
-        if selected is not None:
-            self._order(self.orders.reconnect(selected.name))
+    # Keys
 
     def action_reconnect_all(self) -> None:
-        number, up = len(self._counting()), self.board.up
+        number, up = sum(status.phase.counts for status in self.board.statuses.values()), self.board.up
         if not up:
-            self._reconnect_all()
+            self._connections.reconnect_all()
             return
         verb = "is" if up == 1 else "are"
-        self._ask(
-            "reconnect_all",
-            f"{up} of {number} {verb} up and would be closed first: R again does it, any other key does not",
-            ("R", "upper_r", "y"),
+        sentence = (
+            f"{up} of {number} {verb} up and would be closed first: R again does it, any other key does not"
         )
+        self._last_line.ask(LastLine.Ask(sentence, ("R", "upper_r", "y"), self._connections.reconnect_all))
 
     def action_refresh_all(self) -> None:
-        names = [status.name for status in self._counting() if status.phase.connected]
-        self._order(self.orders.give(Refresh(), names, "asking"))
+        self._connections.refresh_all()
 
-    def action_pause(self) -> None:
-        selected = self._selected()
-        if selected is None:
-            return
-        name = selected.name
-        if selected.phase in (Phase.PAUSED, Phase.STOPPED):
-            self._order(self.orders.give(Resume(name=name), [name], "resuming"))
-        else:
-            self._order(self.orders.give(Pause(name=name), [name], "pausing"))
-
-    def action_reload(self) -> None:
-        self._order(self._reload())
+    async def action_reload(self) -> None:
+        self.run_worker(self._reload(), group="orders", exit_on_error=False)
 
     async def _reload(self) -> None:
-        sentence = await self.orders.give(Reload(), [], "reading the settings")
-        self.notify_line(sentence or "the settings were read anew")
-
-    def action_filter(self) -> None:
-        in_log = self._in_log
-        self._lend_last_line()
-        label, words = ("log", self._log.log_lines.words) if in_log else ("rows", self._words)
-        self._filter_line.open(label, words)
-
-    def action_show_all(self) -> None:
-        self._filter("", in_log=self._in_log)
+        sentence = await self._connections.carry_out(Reload(), "reading the settings")
+        self._last_line.say(sentence or "the settings were read anew")
 
     def action_follow(self) -> None:
         log = self._log.log_lines
         log.follow(not log.following)
 
     def action_switch_pane(self) -> None:
-        (self._table if self._in_log else self._log.log_lines).focus()
+        (self._connections.table if self._in_log else self._log.log_lines).focus()
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen(self._ink, self._key_sections()))
@@ -297,10 +248,11 @@ class Dashboard(Screen[None], inherit_bindings=False):
             self.app.exit()
             return
         what = f"closes {formats.plural(open_now, 'connection')}" if open_now else "ends all attempts"
-        self._ask("quit", f"Quitting {what}: q again quits, any other key stays", ("q", "y", "ctrl+c"))
+        sentence = f"Quitting {what}: q again quits, any other key stays"
+        self._last_line.ask(LastLine.Ask(sentence, ("q", "y", "ctrl+c"), self.app.exit))
 
     def action_extra(self, key: str) -> None:
-        selected = self._selected()
+        selected = self._connections.selected
         self.run_worker(self._extra_key(self._extra[key], selected.name if selected else None))
 
     async def _extra_key(self, key: ExtraKey, name: str | None) -> None:
@@ -308,81 +260,27 @@ class Dashboard(Screen[None], inherit_bindings=False):
             sentence = await key.action(name)
         except Exception as error:  # noqa: BLE001 - somebody else's key must not end the screen
             sentence = f"{key.description}: {str(error) or type(error).__name__}"
-        self.notify_line(sentence)
+        self._last_line.say(sentence)
 
-    def notify_line(self, sentence: str) -> None:
-        """Show a sentence in the last line for a while, or until a key is pressed."""
-        self._key_line.say(sentence)
-        self.set_timer(
-            SHOWN_FOR, lambda: self._key_line.say("") if self._key_line.notice == sentence else None
-        )
-
-    # What questions and filters come to
-
-    def _ask(self, about: str, sentence: str, keys: tuple[str, ...]) -> None:
-        self._lend_last_line()
-        self._question.ask(about, sentence, keys)
-
-    def _lend_last_line(self) -> None:
-        self._return_to = self._log.log_lines if self._in_log else self._table
-        self._key_line.display = False
-
-    def _take_last_line_back(self) -> None:
-        self._key_line.display = True
-        if self._return_to is not None:
-            self.set_focus(self._return_to)
-
-    def on_question_answered(self, message: Question.Answered) -> None:
-        self._take_last_line_back()
-        if not message.yes:
-            return
-        if message.about == "quit":
-            self.app.exit()
-        else:
-            self._reconnect_all()
-
-    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        self._filter(message.words, in_log=self._return_to is self._log.log_lines)
-
-    def on_filter_line_closed(self) -> None:
-        self._take_last_line_back()
-
-    def _filter(self, words: str, *, in_log: bool) -> None:
-        if in_log:
-            self._log.log_lines.filter(words)
-            return
-        self._words = words.lower()
-        self._draw_board()
-
-    def _counting(self) -> list[Status]:
-        return [status for status in self.board.statuses.values() if status.phase.counts]
-
-    def _reconnect_all(self) -> None:
-        names = [status.name for status in self._counting()]
-        self._order(self.orders.give(Reconnect(), names, "reconnecting"))
-
-    def _order(self, order: Awaitable[object]) -> None:
-        self.run_worker(order, group="orders", exit_on_error=False)
-
-    def _later(self, seconds: float, callback: Callable[[], None]) -> object:
-        return self.set_timer(seconds, callback)
+    # Help
 
     def _key_sections(self) -> list[KeySection]:
         return [
             ("Everywhere", self._help_of(self)),
-            ("Connections", self._help_of(self._table)),
+            ("Connections", self._help_of(self._connections, self._connections.table)),
             ("Event log", self._help_of(self._log.log_lines)),
-            ("Filter", self._help_of(self._filter_line)),
+            ("While typing", self._help_of(self._last_line.typing)),
         ]
 
-    def _help_of(self, widget: Widget) -> list[tuple[str, str]]:
+    def _help_of(self, *widgets: Widget) -> list[tuple[str, str]]:
         keys: dict[str, tuple[list[str], str]] = {}
-        for binding in widget._bindings.key_to_bindings.values():  # noqa: SLF001 - Textual offers no public way
-            for one in binding:
-                shown = self.app.get_key_display(one)
-                names, _ = keys.setdefault(one.action, ([], one.tooltip or one.description))
-                if shown not in names:
-                    names.append(shown)
+        for widget in widgets:
+            for binding in widget._bindings.key_to_bindings.values():  # noqa: SLF001 - Textual offers no public way
+                for one in binding:
+                    shown = self.app.get_key_display(one)
+                    names, _ = keys.setdefault(one.action, ([], one.tooltip or one.description))
+                    if shown not in names:
+                        names.append(shown)
         return [(" ".join(names), what) for names, what in keys.values()]
 
 

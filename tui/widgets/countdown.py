@@ -9,7 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from tui.widgets.connections import ConnectionTable
+    from tui.widgets.table import ConnectionTable
 
 
 class CountdownCells(Widget):

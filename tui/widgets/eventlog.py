@@ -18,6 +18,7 @@ from tui import formats
 from tui.columns import NARROW, WIDE
 from tui.line import Ink, Line
 from tui.sentences import LogLine
+from tui.widgets.lastline import LastLine
 from tui.widgets.oneline import OneLine
 
 LIMIT = 100_000
@@ -34,6 +35,8 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("pagedown", "page(1)", "a page on", show=False, id="log.page_down"),
         Binding("g,home", "edge(-1)", "the oldest", show=False, id="log.first"),
         Binding("G,end", "edge(1)", "the newest", show=False, id="log.last"),
+        Binding("slash", "filter", "filter", id="log.filter", tooltip="show only lines that hold some words"),
+        Binding("escape", "show_all", "show all", show=False, id="log.show_all", tooltip="end the filter"),
     ]  # fmt: skip
 
     class Changed(Message):
@@ -115,6 +118,16 @@ class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
             self.unseen = 0
         self.scroll_to(y=target, animate=False, force=True)
         self.post_message(self.Changed())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Offer only what would do something now."""
+        return bool(self.words) if action == "show_all" else action != "filter" or self.total > 0
+
+    def action_filter(self) -> None:
+        self.post_message(LastLine.Edit("log", self.words, self.filter))
+
+    def action_show_all(self) -> None:
+        self.filter("")
 
     def action_scroll(self, lines: int) -> None:
         self._scroll_by(lines)

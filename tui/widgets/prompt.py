@@ -23,22 +23,20 @@ class Question(OneLine, can_focus=True):
     class Answered(Message):
         """The operator has decided."""
 
-        def __init__(self, about: str, yes: bool) -> None:
+        def __init__(self, yes: bool) -> None:
             super().__init__()
-            self.about = about
             self.yes = yes
 
     def __init__(self, ink: Ink) -> None:
         super().__init__(id="question")
         self._ink = ink
         self._sentence = ""
-        self._about = ""
         self._keys: tuple[str, ...] = ()
         self.display = False
 
-    def ask(self, about: str, sentence: str, keys: tuple[str, ...]) -> None:
-        """Show the question; `about` comes back with the answer, which is yes by one of `keys`."""
-        self._about, self._sentence, self._keys = about, sentence, keys
+    def ask(self, sentence: str, keys: tuple[str, ...]) -> None:
+        """Show the question; the answer is yes by one of `keys`."""
+        self._sentence, self._keys = sentence, keys
         self.display = True
         self.refresh()
         self.screen.set_focus(self)
@@ -53,7 +51,7 @@ class Question(OneLine, can_focus=True):
         event.stop()
         event.prevent_default()
         self.display = False
-        self.post_message(self.Answered(self._about, event.key in self._keys))
+        self.post_message(self.Answered(event.key in self._keys))
 
     def draw(self) -> Strip:
         """Draw the line."""
