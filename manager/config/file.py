@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-import os
-import re
 import shlex
 import stat
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +11,13 @@ import msgspec
 import platformdirs
 
 from manager.config.connections import read_connection, read_defaults
-from manager.config.mistakes import ConfigError, Mistake, dotted
+from manager.config.document import Document, read_document
+from manager.config.mistakes import Mistake, dotted
 from manager.config.policies import Policies
-from manager.config.positions import Place, Positions
-from manager.config.section import Notes, Section, kind_of
+from manager.config.section import Section, kind_of
 from manager.settings import ConnectionSettings
 
-_MAX_BYTES = 8 * 1024 * 1024
 _OTHERS = 0o077
-_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
-_TWICE = re.compile(r"Cannot declare (?P<place>\(.+\)) twice$")
 _A_CONNECTION = "at least one table [connections.NAME]"
 _NAMED_SECRETS = 3
 
@@ -48,76 +41,17 @@ def load(path: Path) -> Configuration:
     Raises:
         ConfigError: it cannot be read or used; it tells every mistake at once.
     """
-    text, mode = _read(path)
-    content = _parse(path, text)
-    notes = Notes(Positions(text), path.absolute().parent)
-    connections = _read_tables(content, notes)
-    if notes.plain_secrets and mode & _OTHERS:
-        notes.mistakes.insert(0, _readable_by_others(path, mode, notes))
-    if notes.mistakes:
-        raise ConfigError(path, tuple(sorted(notes.mistakes, key=lambda mistake: mistake.line or 0)))
+    document = read_document(path)
+    connections = _read_tables(document)
+    if document.notes.plain_secrets and document.mode & _OTHERS:
+        document.notes.mistakes.insert(0, _readable_by_others(document))
+    document.demand_no_mistakes()
     return Configuration(path=path, connections=tuple(connections))
 
 
-def _read(path: Path) -> tuple[str, int]:
-    """Return the text, and the permissions of the very file that it was read from."""
-    try:
-        # Not to wait for ever for the other end, should it be a pipe.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:  # noqa: PTH123 - of a descriptor
-            mode = os.fstat(stream.fileno()).st_mode
-            content = stream.read(_MAX_BYTES + 1) if stat.S_ISREG(mode) else None
-    except OSError as error:
-        raise _unusable(path, error.strerror or "an error", "a file that can be read") from None
-    except ValueError:
-        raise _unusable(path, "a path with a null character", "a file that can be read") from None
-    if content is None:
-        raise _unusable(path, "something that is no file", "a file")
-    if len(content) > _MAX_BYTES:
-        raise _unusable(path, "more than 8 MiB", "a configuration")
-    try:
-        return content.decode("utf-8-sig"), mode
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        mistake = Mistake(line=line, found="bytes that are not UTF-8", expected="text in UTF-8")
-        raise ConfigError(path, (mistake,)) from None
-
-
-def _parse(path: Path, text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        mistake = _syntax(str(error), text)
-    except (ValueError, RecursionError):
-        # A number of thousands of digits, arrays within arrays without end.
-        mistake = Mistake(found="a value beyond all measure", expected="TOML")
-    raise ConfigError(path, (mistake,))
-
-
-def _syntax(message: str, text: str) -> Mistake:
-    """Say where TOML itself is broken. tomllib quotes no more of the file than one character."""
-    place = _PLACE.search(message)
-    found = _PLACE.sub("", message)
-    twice = _TWICE.match(found)
-    if twice is not None and place is not None and place["line"] is not None:
-        return _declared_twice(ast.literal_eval(twice["place"]), int(place["line"]), text)
-    found = found[:1].lower() + found[1:]
-    if place is None:
-        return Mistake(found=found, expected="TOML")
-    if place["line"] is None:
-        return Mistake(line=text.count("\n") + 1, found=f"{found}, at the end", expected="TOML")
-    return Mistake(line=int(place["line"]), found=f"{found}, at column {place['column']}", expected="TOML")
-
-
-def _declared_twice(table: Place, line: int, text: str) -> Mistake:
-    """Say where else a table stands; what comes before the second one is TOML that can be looked through."""
-    before = "".join(text.splitlines(keepends=True)[: line - 1])
-    first = Positions(before).line(table)
-    found = f"a second table of this name; the first is in line {first}"
-    return Mistake(line=line, key=dotted(table), found=found, expected="each name once")
-
-
-def _read_tables(content: dict[str, Any], notes: Notes) -> list[ConnectionSettings]:
-    root = Section(content, (), notes)
+def _read_tables(document: Document) -> list[ConnectionSettings]:
+    notes = document.notes
+    root = Section(document.content, (), notes)
     defaults = _table(root, "defaults")
     policies = Policies(_table(root, "policies") or {}, notes)
     policy = read_defaults(Section(defaults or {}, ("defaults",), notes), policies)
@@ -140,18 +74,14 @@ def _table(root: Section, name: str) -> dict[str, Any] | None:
     return None
 
 
-def _readable_by_others(path: Path, mode: int, notes: Notes) -> Mistake:
-    places = [dotted(place) for place in notes.plain_secrets]
+def _readable_by_others(document: Document) -> Mistake:
+    places = [dotted(place) for place in document.notes.plain_secrets]
     named = ", ".join(places[:_NAMED_SECRETS])
     more = len(places) - _NAMED_SECRETS
     if more > 0:
         named += f" and {more} more"
     return Mistake(
-        found=f"plain secrets ({named}) in a file with permissions {stat.S_IMODE(mode):o}",
+        found=f"plain secrets ({named}) in a file with permissions {stat.S_IMODE(document.mode):o}",
         expected="a file that only its owner can read, or secrets by reference ({ env = … })",
-        command=f"chmod 600 {shlex.quote(str(path))}",
+        command=f"chmod 600 {shlex.quote(str(document.path))}",
     )
-
-
-def _unusable(path: Path, found: str, expected: str) -> ConfigError:
-    return ConfigError(path, (Mistake(found=found, expected=expected),))
