@@ -12,13 +12,20 @@ from types import FrameType
 from typing import ClassVar
 
 from textual.app import App
+from textual.binding import BindingType
+from textual.command import Provider
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.widget import Widget
 
 from manager.client import ManagerClient
-from tui import glyphs, themes
+from tui import glyphs, palette, themes
 from tui.line import Ink
+from tui.preferences import Preferences
+from tui.readonly import ReadOnlyClient
 from tui.screens.dashboard import Dashboard, ExtraKey
+from tui.screens.themes import ThemeScreen
+from tui.themes import Palette
 
 __all__ = ["ExtraKey", "TrunklineApp"]
 
@@ -38,7 +45,8 @@ class TrunklineApp(App[None], inherit_bindings=False):
     """The dashboard of one manager."""
 
     CSS_PATH = Path(__file__).with_name("trunkline.tcss")
-    ENABLE_COMMAND_PALETTE = False
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {palette.Actions}
+    BINDINGS: ClassVar[list[BindingType]] = [palette.KEY]
     TITLE = "trunkline"
 
     def __init__(
@@ -46,8 +54,7 @@ class TrunklineApp(App[None], inherit_bindings=False):
         client: ManagerClient,
         *,
         title: str = "",
-        theme: str | None = None,
-        ascii_glyphs: bool | None = None,
+        preferences: Preferences | None = None,
         keys: Sequence[ExtraKey] = (),
     ) -> None:
         """Prepare.
@@ -55,24 +62,27 @@ class TrunklineApp(App[None], inherit_bindings=False):
         Args:
             client: the manager to show.
             title: stands in the header; empty for none.
-            theme: name of a theme; None for the one that suits the terminal. `NO_COLOR` overrules it.
-            ascii_glyphs: whether to keep to ASCII; None to see by the locale.
+            preferences: theme, signs, keys… of who looks; `NO_COLOR` overrules the theme.
             keys: more keys for the footer.
 
         Raises:
             manager.errors.TrunklineError: the theme is not there or is wrong.
         """
+        wanted = preferences or Preferences()
         # Textual decides before it knows the theme how it will leave colours out.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self._handlers: dict[int, Handler] = {}
-        palette = themes.load(self._theme_name(theme))
-        textual_theme = palette.textual()
-        self.register_theme(textual_theme)
-        self.theme = textual_theme.name
+        colours = themes.load(self._theme_name(wanted.theme))
+        self._dress(colours)
         self.animation_level = "none"
         ScrollBar.renderer = _WholeCells
-        signs = glyphs.choose() if ascii_glyphs is None else glyphs.ASCII if ascii_glyphs else glyphs.UNICODE
-        self._dashboard = Dashboard(client, Ink(palette, signs), title=title, keys=keys)
+        signs = glyphs.choose() if wanted.ascii is None else glyphs.ASCII if wanted.ascii else glyphs.UNICODE
+        self._ink = Ink(colours, signs)
+        self._ink.privacy.on = wanted.privacy
+        self._ink.privacy.learn_site(title)
+        self.set_keymap({identity: ",".join(chosen) for identity, chosen in wanted.keys.items()})
+        seen = ReadOnlyClient(client) if wanted.read_only else client
+        self._dashboard = Dashboard(seen, self._ink, title=title, keys=keys, read_only=wanted.read_only)
 
     def _theme_name(self, asked: str | None) -> str:
         if "NO_COLOR" in os.environ:
@@ -81,6 +91,43 @@ class TrunklineApp(App[None], inherit_bindings=False):
             return asked
         sixteen_colours = self.console.color_system in ("standard", None)
         return themes.ANSI if sixteen_colours else themes.DEFAULT
+
+    def _dress(self, colours: Palette) -> None:
+        theme = colours.textual()
+        self.register_theme(theme)
+        self.theme = theme.name
+
+    def wear(self, name: str) -> None:
+        """Draw everything in another theme from now on.
+
+        Raises:
+            manager.errors.TrunklineError: the theme is not there or is wrong; nothing has changed.
+        """
+        self._ink.palette = themes.load(name)
+        self._dress(self._ink.palette)
+        self._draw_anew()
+
+    def _draw_anew(self) -> None:
+        for screen in self.screen_stack:
+            for widget in screen.walk_children(Widget):
+                widget.refresh()
+
+    def action_command_palette(self) -> None:
+        self.push_screen(palette.Palette())
+
+    def action_themes(self) -> None:
+        self.push_screen(ThemeScreen(self._ink, self.wear))
+
+    def action_privacy(self) -> None:
+        self._ink.privacy.on = not self._ink.privacy.on
+        self._dashboard.loaded()
+        self._draw_anew()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Offer commands on the dashboard alone, and no theme where there may be no colour."""
+        if action == "command_palette":
+            return self.screen is self._dashboard
+        return action != "themes" or "NO_COLOR" not in os.environ
 
     def _fatal_error(self) -> None:
         """Leave with a sentence; the traceback, without anyone's values in it, goes to the log."""

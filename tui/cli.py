@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
+import msgspec
 import platformdirs
 
 from manager.embedded import EmbeddedClient
@@ -44,17 +45,23 @@ _config_option = click.option(
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @_config_option
 @click.option("--theme", metavar="NAME", help="Theme of the dashboard.")
-@click.option("--ascii", "ascii_glyphs", is_flag=True, default=None, help="Draw with ASCII characters only.")
+@click.option("--ascii", is_flag=True, default=None, help="Draw with ASCII characters only.")
+@click.option(
+    "--mouse", is_flag=True, default=None, help="Take the mouse (and the terminal's own selection)."
+)
+@click.option("--read-only", is_flag=True, default=None, help="Look, and touch nothing.")
+@click.option("--privacy", is_flag=True, default=None, help="Hide names and addresses.")
 @click.version_option(version("trunkline"), prog_name="trunkline")
 @click.pass_context
-def main(context: click.Context, path: Path | None, theme: str | None, ascii_glyphs: bool | None) -> None:
+def main(context: click.Context, /, path: Path | None, **wishes: str | bool | None) -> None:
     """Keep SIP registrations, WebSockets and Asterisk AMI logins up, and show them.
 
-    Without a command, opens the dashboard on the connections of the settings.
+    Without a command, opens the dashboard on the connections of the settings. What is wished for here goes
+    before what stands in dashboard.toml, beside the settings.
     """
     context.obj = path
     if context.invoked_subcommand is None:
-        _dashboard(_load(path), theme, ascii_glyphs)
+        _dashboard(_load(path), {name: wish for name, wish in wishes.items() if wish is not None})
 
 
 @main.command()
@@ -86,9 +93,20 @@ def check(context: click.Context, path: Path | None) -> None:
         click.echo(
             _printable(f"{connection.name}: {connection.type} at {places}, policy {connection.policy_name}")
         )
+    _check_preferences()
     count = len(configuration.connections)
     noun = "connection" if count == 1 else "connections"
     click.echo(_printable(f"{configuration.path}: {count} {noun}, no mistakes"))
+
+
+@main.command()
+def keys() -> None:
+    """List every key, and the name by which dashboard.toml can give it another."""
+    from tui import keymap, preferences  # noqa: PLC0415 - a command imports only what it needs
+
+    click.echo(f"# [keys] of {preferences.default_path()}; a key, or several in an array")
+    for identity, default in keymap.defaults().items():
+        click.echo(f'"{identity}" = {list(default)}'.replace("'", '"'))
 
 
 @main.group()
@@ -125,17 +143,29 @@ def demo(seed: int | None, theme: str | None) -> None:
         sys.exit(run_demo(seed, theme=theme))
 
 
-def _dashboard(configuration: Configuration, theme: str | None, ascii_glyphs: bool | None) -> NoReturn:
+def _dashboard(configuration: Configuration, wishes: dict[str, str | bool]) -> NoReturn:
     _need_terminal()
-    from tui.app import TrunklineApp  # noqa: PLC0415 - a command imports only what it needs
+    from tui import preferences  # noqa: PLC0415 - a command imports only what it needs
+    from tui.app import TrunklineApp  # noqa: PLC0415
     from tui.run import run_app  # noqa: PLC0415
 
     _log_to_file()
     client = _client(configuration)
     with _told(BAD_SETTINGS):
-        app = TrunklineApp(client, title=configuration.path.stem, theme=theme, ascii_glyphs=ascii_glyphs)
+        chosen = msgspec.structs.replace(preferences.load(preferences.default_path()), **wishes)
+        app = TrunklineApp(client, title=configuration.path.stem, preferences=chosen)
     with _told(HELD), InstanceLock(configuration.path):
-        sys.exit(run_app(app, client))
+        sys.exit(run_app(app, client, mouse=chosen.mouse))
+
+
+def _check_preferences() -> None:
+    from tui import preferences  # noqa: PLC0415 - a command imports only what it needs
+
+    path = preferences.default_path()
+    with _told(BAD_SETTINGS):
+        preferences.load(path)
+    if path.exists():
+        click.echo(_printable(f"{path}: no mistakes"))
 
 
 def _load(path: Path | None) -> Configuration:

@@ -11,6 +11,7 @@ from manager.lab.lab import Lab
 from manager.lab.story import DELAY, HOSTS, POLICY, Deed, Step, perform, place_of, play, story
 from manager.lab.thread import LabThread
 from tui.app import ExtraKey, TrunklineApp
+from tui.preferences import Preferences
 from tui.run import run_app
 
 _KEYS: tuple[tuple[str, str, Fault | Deed, str], ...] = (
@@ -49,7 +50,12 @@ def run_demo(seed: int | None, *, theme: str | None = None) -> int:
     lab, narrator = Lab(HOSTS, policy=POLICY, delay=DELAY), Narrator()
     with LabThread(lab) as thread:
         client = EmbeddedClient(lab.connections())
-        app = TrunklineApp(client, title=f"demo, seed {seed}", theme=theme, keys=demo_keys(thread, narrator))
+        app = TrunklineApp(
+            client,
+            title=f"demo, seed {seed}",
+            preferences=Preferences(theme=theme),
+            keys=demo_keys(thread, narrator),
+        )
         thread.begin(lambda running: play(running, story(seed), narrator.heard))
         return run_app(app, client)
 

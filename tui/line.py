@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -11,18 +11,25 @@ from textual.strip import Strip
 
 from tui.formats import Align, fit
 from tui.glyphs import Glyphs
+from tui.privacy import Privacy
 from tui.sanitise import clean
 from tui.themes import Palette
 
 _BOLD = Style(bold=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ink:
-    """What lines are drawn with."""
+    """What lines are drawn with; one for the whole program, so that a change is seen everywhere."""
 
     palette: Palette
     glyphs: Glyphs
+    privacy: Privacy = field(default_factory=Privacy)
+
+    def seen(self, text: str) -> str:
+        """Return what of a text reaches the screen: harmless, without names where they are hidden."""
+        text = clean(text)
+        return self.glyphs.plain(self.privacy(text) if self.privacy.on else text)
 
 
 class Line:
@@ -52,11 +59,10 @@ class Line:
         bold: bool = False,
     ) -> Line:
         """Write text in a tone, in exactly `width` cells if given, else in as many as it takes."""
-        plain = self._ink.glyphs.plain
-        text = plain(clean(text))
+        text = self._ink.seen(text)
         wanted = cell_len(text) if width is None else width
         self.clipped = self.clipped or wanted > self.room
-        text = plain(fit(text, min(wanted, self.room), align))
+        text = self._ink.glyphs.plain(fit(text, min(wanted, self.room), align))
         if text:
             style = self._ink.palette.style(tone, self._surface)
             self._segments.append(Segment(text, style + _BOLD if bold else style))
@@ -77,5 +83,8 @@ class Line:
 
     def strip(self) -> Strip:
         """Return the whole line, as wide as it was meant to be."""
-        self.to(self._width)
+        return self.to(self._width).cut()
+
+    def cut(self) -> Strip:
+        """Return what has been written so far, and no more."""
         return Strip(self._segments, self._used)

@@ -7,12 +7,13 @@ from tui.app import TrunklineApp
 from tui.watchdog import Watchdog
 
 
-def run_app(app: TrunklineApp, client: EmbeddedClient) -> int:
+def run_app(app: TrunklineApp, client: EmbeddedClient, *, mouse: bool = False) -> int:
     """Run the manager and its dashboard; return the exit code once every connection is closed.
 
     A terminal that is not read freezes the screen but not the manager. The watchdog then still ends the
-    program on a signal, with Logoff and un-REGISTER sent.
+    program on a signal, with Logoff and un-REGISTER sent. `mouse` takes the mouse, and with it the selection
+    of the terminal itself.
     """
     with Watchdog(client.stop), client:
-        app.run(mouse=False)
+        app.run(mouse=mouse)
     return app.return_code or 0

@@ -9,6 +9,7 @@ from tests.tui.conftest import SIZES, line_with, row_of, screen_text, text_gone,
 from tests.tui.driving import app_of, keys, rows
 from tests.tui.fake_client import connection, exchange, waiting
 from tui.glyphs import ASCII, UNICODE
+from tui.preferences import Preferences
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -39,7 +40,7 @@ async def test_each_size_shows_the_number_the_problems_and_their_reasons(size):
 )
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 async def test_a_row_says_its_phase_by_glyph_and_word_and_what_belongs_to_it(phase, words, glyphs):
-    app, _ = app_of(connection("the-one", phase=phase), ascii_glyphs=glyphs.ascii_only)
+    app, _ = app_of(connection("the-one", phase=phase), preferences=Preferences(ascii=glyphs.ascii_only))
     async with app.run_test(size=(140, 40)) as pilot:
         await text_seen(pilot, "the-one")
         row = row_of(app, "the-one")

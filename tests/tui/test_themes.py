@@ -14,8 +14,9 @@ from tui import themes
 from tui.app import TrunklineApp
 from tui.glyphs import ASCII, MEANINGS, UNICODE, choose
 from tui.phases import TONES
+from tui.preferences import Preferences
 
-SHIPPED = ["ansi", "trunkline-contrast", "trunkline-dark", "trunkline-light"]
+SHIPPED = ["ansi", "trunkline-colourblind", "trunkline-contrast", "trunkline-dark", "trunkline-light"]
 TEXT_TONES = [field.name for field in fields(themes.Tones) if field.name != "rule"]
 
 
@@ -119,14 +120,17 @@ def test_a_terminal_with_sixteen_colours_gets_its_own(monkeypatch):
     monkeypatch.delenv("COLORTERM")
     monkeypatch.setenv("TERM", "xterm")
     assert theme_of(TrunklineApp(FakeClient())) == "ansi"
-    assert theme_of(TrunklineApp(FakeClient(), theme="trunkline-light")) == "trunkline-light"
+    assert (
+        theme_of(TrunklineApp(FakeClient(), preferences=Preferences(theme="trunkline-light")))
+        == "trunkline-light"
+    )
     monkeypatch.setenv("TERM", "xterm-256color")
     assert theme_of(TrunklineApp(FakeClient())) == "trunkline-dark"
 
 
 async def test_no_color_leaves_all_colours_out_whatever_was_asked_for(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
-    app = TrunklineApp(FakeClient(*exchange()), theme="trunkline-light")
+    app = TrunklineApp(FakeClient(*exchange()), preferences=Preferences(theme="trunkline-light"))
     assert theme_of(app) == "ansi"
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "desk-6001")
@@ -138,7 +142,7 @@ async def test_no_color_leaves_all_colours_out_whatever_was_asked_for(monkeypatc
 
 @pytest.mark.parametrize("name", SHIPPED)
 async def test_every_theme_shows_the_dashboard(name):
-    app = TrunklineApp(FakeClient(*exchange()), theme=name)
+    app = TrunklineApp(FakeClient(*exchange()), preferences=Preferences(theme=name))
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "desk-6001")
 
@@ -173,7 +177,7 @@ def test_ascii_is_used_where_the_locale_does_not_promise_more(environment, chose
 
 
 async def test_an_ascii_screen_is_ascii_to_the_last_cell():
-    app = TrunklineApp(FakeClient(*exchange()), title="Zürich", ascii_glyphs=True)
+    app = TrunklineApp(FakeClient(*exchange()), title="Zürich", preferences=Preferences(ascii=True))
     async with app.run_test(size=(140, 40)) as pilot:
         await text_seen(pilot, "desk-6001")
         assert all(line.isascii() for line in screen_text(app))

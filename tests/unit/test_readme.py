@@ -6,27 +6,32 @@ import re
 from pathlib import Path
 
 import pytest
-from textual.binding import Binding
 
 from manager.config import load
 from manager.model import Phase
-from tui import themes
-from tui.screens.dashboard import Dashboard
+from tui import keymap, preferences, themes
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
-SIGNS = {"slash": "/", "escape": "esc", "question_mark": "?"}
+SIGNS = {"slash": "/", "escape": "esc", "question_mark": "?", "enter": "⏎"}
+MOVES = (".up", ".down", ".page_up", ".page_down", ".first", ".last")
 
 
-def block(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    return found
+def block(language: str, *, holds: str = "") -> str:
+    (found,) = [text for text in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if holds in text]
+    return str(found)
 
 
 def test_the_configuration_example_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
-    path.write_text(block("toml"))
+    path.write_text(block("toml", holds="[connections."))
     assert [each.type for each in load(path).connections] == ["ami", "sip", "websocket"]
+
+
+def test_the_example_of_preferences_is_valid(tmp_path: Path) -> None:
+    path = tmp_path / "dashboard.toml"
+    path.write_text(block("toml", holds="[keys]"))
+    assert preferences.load(path).keys == {"rows.reconnect": ("x",)}
 
 
 def test_the_library_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,9 +52,9 @@ def test_the_library_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_key_of_the_dashboard_is_in_the_table() -> None:
-    for binding in Dashboard.BINDINGS:
-        assert isinstance(binding, Binding)
-        key = binding.key.split(",")[0]
+    for identity, (key, *_) in keymap.defaults().items():
+        if identity.startswith(("filter.", "help.", "themes.")) or identity.endswith(MOVES):
+            continue
         assert f"`{SIGNS.get(key, key)}`" in README
 
 

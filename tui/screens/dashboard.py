@@ -13,8 +13,8 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.dom import DOMNode
 from textual.screen import Screen
-from textual.widget import Widget
 
 from manager.client import ManagerClient, Reload
 from manager.events import Event
@@ -37,7 +37,7 @@ _TALL = 30
 
 
 def _key(key: str, action: str, description: str, help_text: str, *, show: bool = True) -> Binding:
-    return Binding(key, action, description, tooltip=help_text, show=show, id=action)
+    return Binding(key, action, description, tooltip=help_text, show=show, id=action.removeprefix("app."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,24 @@ class Dashboard(Screen[None], inherit_bindings=False):
         _key("ctrl+r", "reload", "reload", "read the settings anew, take up what is different", show=False),
         _key("f", "follow", "follow", "have the log follow the newest line, or hold still"),
         _key("tab,shift+tab", "switch_pane", "log", "give the keys to the log, or back to the rows"),
+        _key("T", "app.themes", "theme", "choose a theme", show=False),
+        _key("H", "app.privacy", "hide", "hide names and addresses; again shows them", show=False),
         _key("question_mark", "help", "help", "this page"),
         _key("q,ctrl+c", "quit", "quit", "close every connection and end; asks first"),
     ]  # fmt: skip
 
-    def __init__(self, client: ManagerClient, ink: Ink, *, title: str, keys: Sequence[ExtraKey]) -> None:
+    def __init__(
+        self,
+        client: ManagerClient,
+        ink: Ink,
+        *,
+        title: str,
+        keys: Sequence[ExtraKey],
+        read_only: bool = False,
+    ) -> None:
         super().__init__()
         self._ink = ink
+        self._read_only = read_only
         self._extra = {key.key: key for key in keys}
         for key in keys:
             self._bindings.bind(key.key, f"extra({key.key!r})", key.description)
@@ -78,10 +89,12 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self._rows_pace = Pace(self, time.monotonic, self._draw_board)
         self._log_pace = Pace(self, time.monotonic, self._draw_log)
         self._follower = Follower(client, self)
-        self._connections = Connections(ink, client, self.board, lambda: self._rows_pace.request(0))
+        self._connections = Connections(
+            ink, client, self.board, lambda: self._rows_pace.request(0), read_only=read_only
+        )
         self._log = LogPane(ink)
         self._gauge = HealthGauge(ink, self.board)
-        self._counts = Counts(ink, self.board, title)
+        self._counts = Counts(ink, self.board, [title, "read-only" if read_only else ""])
         self._verdicts = VerdictLines(ink, self.board, _advice())
         self._last_line = LastLine(ink, self._keys)
 
@@ -122,6 +135,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
     def _draw_board(self) -> None:
         if self._resting or not self.is_mounted:
             return
+        self._ink.privacy.learn(self.board.statuses.values())
         self._connections.update()
         self._gauge.update()
         self._counts.update()
@@ -176,6 +190,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer only what would do something now."""
+        if self._read_only and action in ("reconnect_all", "refresh_all", "reload"):
+            return False
         if action in ("reconnect_all", "refresh_all"):
             return any(status.phase.counts for status in self.board.statuses.values())
         if action == "switch_pane":
@@ -272,7 +288,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             ("While typing", self._help_of(self._last_line.typing)),
         ]
 
-    def _help_of(self, *widgets: Widget) -> list[tuple[str, str]]:
+    def _help_of(self, *widgets: DOMNode) -> list[tuple[str, str]]:
         keys: dict[str, tuple[list[str], str]] = {}
         for widget in widgets:
             for binding in widget._bindings.key_to_bindings.values():  # noqa: SLF001 - Textual offers no public way

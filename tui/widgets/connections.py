@@ -36,11 +36,20 @@ class Connections(Container):
         Binding("escape", "show_all", "show all", show=False, id="rows.show_all", tooltip="end the filter"),
     ]  # fmt: skip
 
-    def __init__(self, ink: Ink, client: ManagerClient, board: Board, redraw: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        ink: Ink,
+        client: ManagerClient,
+        board: Board,
+        redraw: Callable[[], None],
+        *,
+        read_only: bool = False,
+    ) -> None:
         """Prepare; `redraw` is called when rows have something else to say."""
         super().__init__(id="connections")
         self.table = ConnectionTable(ink)
         self._board = board
+        self._read_only = read_only
         self._redraw = redraw
         self._words = ""
         self.orders = Orders(client, redraw, self.set_timer)
@@ -103,7 +112,7 @@ class Connections(Container):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer only what would do something now."""
         if action in ("reconnect", "pause"):
-            selected = self.selected
+            selected = None if self._read_only else self.selected
             return selected is not None and (action == "pause" or selected.phase is not Phase.STOPPED)
         if action == "filter":
             return bool(self._board.statuses)

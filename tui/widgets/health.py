@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -46,24 +48,27 @@ class HealthGauge(Widget):
 class Counts(OneLine):
     """One line: the health in a word or a number, and how many connections stand where."""
 
-    def __init__(self, ink: Ink, board: Board, title: str) -> None:
+    def __init__(self, ink: Ink, board: Board, marks: Sequence[str]) -> None:
+        """Prepare; `marks` stand at the end: what is watched, and how."""
         super().__init__(id="counts")
         self._ink = ink
         self._board = board
-        self._title = title
+        self._marks = marks
 
     def draw(self) -> Strip:
         """Draw the line; words are left out, not cut off, where they do not all fit."""
         width = self.size.width
         if not self._board.loaded:
             return Line(self._ink, width).to(1).add("asking the manager", "muted").strip()
-        for words, title in ((True, self._title), (True, ""), (False, "")):
-            line = self._line(width, title, words=words)
+        hidden = "names hidden" if self._ink.privacy.on else ""
+        all_marks = " · ".join(filter(None, (*self._marks, hidden)))
+        for words, marks in ((True, all_marks), (False, all_marks), (False, "")):
+            line = self._line(width, marks, words=words)
             if not line.clipped:
                 break
         return line.strip()
 
-    def _line(self, width: int, title: str, *, words: bool) -> Line:
+    def _line(self, width: int, marks: str, *, words: bool) -> Line:
         board, glyphs = self._board, self._ink.glyphs
         statuses = tuple(board.statuses.values())
         large = self.app.size.width >= WIDE
@@ -79,6 +84,6 @@ class Counts(OneLine):
             line.add(f" {glyphs.phases[phase]} {formats.count(counted)}{word} ", phases.TONES[phase])
         if statuses:
             line.add(f" of {formats.count(len(statuses))}", "muted")
-        if title:
-            line.add(f" · {title}" if statuses else f" {title}", "muted")
+        if marks:
+            line.add(f" · {marks}" if statuses else f" {marks}", "muted")
         return line

@@ -126,8 +126,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         hosts = Counter(status.group for status in statuses)
         names = [status.name for status in statuses]
         names += [f"{number} on {host}" for host, number in hosts.items() if number > 1]
-        longest_name = max(map(cell_len, names), default=0)
-        longest_endpoint = max((cell_len(status.endpoint) for status in statuses), default=0)
+        longest_name = max((cell_len(self._ink.seen(name)) for name in names), default=0)
+        longest_endpoint = max((cell_len(self._ink.seen(status.endpoint)) for status in statuses), default=0)
         return columns_for(self._width, longest_name, longest_endpoint)
 
     def _place_windows(self) -> None:

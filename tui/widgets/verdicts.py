@@ -12,7 +12,6 @@ from textual.widget import Widget
 from tui.board import Board
 from tui.columns import NARROW
 from tui.line import Ink, Line
-from tui.sanitise import clean
 from tui.verdicts import Verdict, calm, verdicts
 
 _LONGEST_SUBJECT = 20
@@ -70,10 +69,10 @@ class VerdictLines(Widget):
             self._write_verdict(line, self._verdicts[y], hidden)
 
     def _write_verdict(self, line: Line, verdict: Verdict, hidden: int) -> None:
-        subjects = [clean(shown.subject) for shown in self._verdicts[: self.size.height]]
+        subjects = [self._ink.seen(shown.subject) for shown in self._verdicts[: self.size.height]]
         longest = min(max(map(cell_len, subjects)), _LONGEST_SUBJECT)
         if line.room < NARROW:
-            longest = min(cell_len(clean(verdict.subject)), 12)
+            longest = min(cell_len(self._ink.seen(verdict.subject)), 12)
         line.add(self._ink.glyphs.phases[verdict.phase], verdict.tone, 2)
         line.add(verdict.subject, verdict.tone, longest, bold=True).add(" " if line.room < NARROW else "  ")
         more = f"  +{hidden} more" if hidden > 0 else ""

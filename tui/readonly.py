@@ -1,0 +1,33 @@
+"""A manager that can be looked at and not touched."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from manager.client import Command, ManagerClient
+from manager.errors import TrunklineError
+from manager.events import Event, Gap
+from manager.model import Outcome, Position, Snapshot
+
+
+class ReadOnlyClient:
+    """Passes on what can be seen, and refuses every command, whoever gives it."""
+
+    def __init__(self, client: ManagerClient) -> None:
+        self._client = client
+
+    async def snapshot(self) -> Snapshot:
+        """Return the manager's snapshot."""
+        return await self._client.snapshot()
+
+    def events(self, since: Position) -> AsyncIterator[Event | Gap]:
+        """Yield the manager's events."""
+        return self._client.events(since)
+
+    async def command(self, command: Command) -> Outcome:  # noqa: ARG002 - whatever it is
+        """Refuse it.
+
+        Raises:
+            TrunklineError: always.
+        """
+        raise TrunklineError("this dashboard is read-only", "start it without --read-only to act")
