@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from manager.model import Phase, Status
 from tui import phases, rows
+from tui.ordering import Ordering
+
+_USUAL = Ordering()
 
 MIN_EQUAL_TROUBLES = 3
 """Equal troubles of one host from which on they may share a row."""
@@ -78,6 +81,7 @@ def arrange(
     unfolded: AbstractSet[str] = frozenset(),
     keep: str | None = None,
     note: str = "",
+    ordering: Ordering = _USUAL,
 ) -> list[TableLine]:
     """Arrange connections for a table of `height` lines.
 
@@ -87,8 +91,9 @@ def arrange(
         unfolded: keys of folds that the operator opened.
         keep: name of the connection under the cursor; it stays a row of its own.
         note: a sentence to put above all.
+        ordering: in which order the rows of a section stand.
     """
-    sections = _sections(statuses)
+    sections = _sections(statuses, ordering)
     for section in sections:
         _lay(section, unfolded, keep)
     top: list[TableLine] = [Note(note)] if note else []
@@ -104,14 +109,11 @@ def arrange(
     return lines
 
 
-def _sections(statuses: Sequence[Status]) -> list[_Section]:
+def _sections(statuses: Sequence[Status], ordering: Ordering) -> list[_Section]:
     by_type: dict[str, list[Status]] = {}
     for status in statuses:
         by_type.setdefault(status.type, []).append(status)
-    return [
-        _Section(name, sorted(by_type[name], key=phases.attention))
-        for name in sorted(by_type, key=rows.section_order)
-    ]
+    return [_Section(name, ordering.apply(by_type[name])) for name in sorted(by_type, key=rows.section_order)]
 
 
 def _length(sections: Sequence[_Section]) -> int:
@@ -132,25 +134,24 @@ def _fold_until_it_fits(
 
 def _lay(section: _Section, unfolded: AbstractSet[str], keep: str | None) -> None:
     """Put the section's connections on lines, folded as its flags say."""
-    lines: dict[str, Selectable] = {}
-    equals = Counter(map(_cause, section.statuses))
+    lines: dict[str, Single | list[Status]] = {}
+    equals = Counter(map(_cause, section.statuses)) if section.by_trouble else Counter()
     for status in section.statuses:
         key = _fold_key(section, status, equals, unfolded)
         if key is None or key in unfolded or status.name == keep:
             single = Single(status, key if key in unfolded else None)
             lines[single.key] = single
             continue
-        known = lines.get(key)
-        members = (*known.statuses, status) if isinstance(known, Fold) else (status,)
-        where = "" if key.startswith("type:") else status.group
-        lines[key] = Fold(key, where, members)
-    section.lines = [_unless_alone(line) for line in lines.values()]
+        members = lines.setdefault(key, [])
+        if isinstance(members, list):
+            members.append(status)
+    section.lines = [line if isinstance(line, Single) else _folded(key, line) for key, line in lines.items()]
 
 
-def _unless_alone(line: Selectable) -> Selectable:
-    if isinstance(line, Fold) and len(line.statuses) == 1:
-        return Single(line.statuses[0])
-    return line
+def _folded(key: str, members: Sequence[Status]) -> Selectable:
+    if len(members) == 1:
+        return Single(members[0])
+    return Fold(key, "" if key.startswith("type:") else members[0].group, tuple(members))
 
 
 def _fold_key(

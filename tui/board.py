@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import enum
+
 from manager.events import BudgetChanged, ConnectionEvent, Event, Removed
-from manager.model import BudgetStatus, Phase, Position, Snapshot, Status
+from manager.model import BudgetStatus, Position, Snapshot, Status
 from tui import phases
 
 _LATENCY_STEP = 4 / 3
 """A latency is shown anew when it has moved by a third."""
+
+
+class Change(enum.IntEnum):
+    """How much of what is shown is another."""
+
+    NONE = 0
+    ROW = 1
+    """What one row says, and nobody waits for."""
+    CALM = 2
+    """Something about the whole that nobody waits for."""
+    URGENT = 3
+    """What an operator waits to see: another phase."""
 
 
 class Board:
@@ -22,6 +36,12 @@ class Board:
         """Added to a deadline of the manager, it gives this machine's monotonic time."""
         self.loaded = False
         self._latencies: dict[str, float] = {}
+        self.version = 0
+        """Another number when more has changed than one row: what is judged as a whole may be another."""
+        self.arrangement = 0
+        """Another number when connections have come, gone or moved, so that rows stand elsewhere."""
+        self.changed_at: dict[str, float] = {}
+        """When a connection was last in another phase, by the manager's wall clock."""
 
     def load(self, snapshot: Snapshot, monotonic: float) -> None:
         """Begin anew from a snapshot that was taken when this machine's monotonic clock said `monotonic`."""
@@ -31,54 +51,75 @@ class Board:
         self.position = snapshot.position
         self.clock_offset = monotonic - snapshot.monotonic
         self.loaded = True
+        self.version += 1
+        self.arrangement += 1
+        self.changed_at = {name: at for name, at in self.changed_at.items() if name in self.statuses}
         self._latencies = {name: kept for name, kept in self._latencies.items() if name in self.statuses}
         for status in snapshot.statuses:
             self._note_latency(status)
 
-    def apply(self, event: Event) -> bool:
-        """Take an event in; whether a connection is in another phase by it."""
-        self.health = event.health
+    def apply(self, event: Event) -> Change:
+        """Take an event in, and say how much of what is shown is another by it."""
+        change = self._apply(event)
+        if self.health != event.health:
+            self.health = event.health
+            change = max(change, Change.CALM)
+        if change > Change.ROW:
+            self.version += 1
+        return change
+
+    def _apply(self, event: Event) -> Change:
         self.position = Position(self.position.epoch, event.seq)
         if isinstance(event, BudgetChanged):
             self.budgets[event.budget.host] = event.budget
+            return Change.CALM
         if not isinstance(event, ConnectionEvent):
-            return False
+            return Change.NONE
         name = event.connection
         before = self.statuses.get(name)
         if isinstance(event, Removed):
             self.statuses.pop(name, None)
             self._latencies.pop(name, None)
-            return True
-        self.statuses[name] = event.status
-        self._note_latency(event.status)
-        return before is None or _appearance(before) != _appearance(event.status)
+            self.changed_at.pop(name, None)
+            self.arrangement += 1
+            return Change.URGENT
+        status = self.statuses[name] = event.status
+        another_latency = self._note_latency(status)
+        if before is None or _place(before) != _place(status):
+            self.arrangement += 1
+        if before is None or before.phase is not status.phase:
+            self.changed_at[name] = event.time
+        if before is None or _appearance(before) != _appearance(status):
+            return Change.URGENT
+        if another_latency or before.facts != status.facts or before.failure != status.failure:
+            return Change.ROW
+        return Change.NONE
 
     def latency(self, name: str) -> float | None:
         """Return the latency to show for a connection: one that moves only by a third."""
         return self._latencies.get(name)
 
-    def _note_latency(self, status: Status) -> None:
+    def _note_latency(self, status: Status) -> bool:
+        """Take a latency in; whether another is to be shown."""
         latency, shown = status.latency, self._latencies.get(status.name)
         if latency is None:
-            self._latencies.pop(status.name, None)
-        elif shown is None or latency >= shown * _LATENCY_STEP or latency <= shown / _LATENCY_STEP:
+            return self._latencies.pop(status.name, None) is not None
+        if shown is None or latency >= shown * _LATENCY_STEP or latency <= shown / _LATENCY_STEP:
             self._latencies[status.name] = latency
+            return True
+        return False
 
     @property
     def up(self) -> int:
         """How many connections have a usable session."""
         return sum(status.phase.connected for status in self.statuses.values())
 
-    def matching(self, words: str) -> list[Status]:
-        """Return the connections whose name, type, phase or endpoint holds `words`, in their order."""
-        if not words:
-            return list(self.statuses.values())
-        return [status for status in self.statuses.values() if words in _searched(status)]
+
+def _appearance(status: Status) -> tuple[object, ...]:
+    return status.phase, status.deadline, status.attempt, status.failures, phases.slow(status)
 
 
-def _appearance(status: Status) -> tuple[Phase, float | None, bool]:
-    return status.phase, status.deadline, phases.slow(status)
-
-
-def _searched(status: Status) -> str:
-    return f"{status.name} {status.type} {status.phase.value} {status.endpoint}".lower()
+def _place(status: Status) -> tuple[object, ...]:
+    """Return what decides where a row stands and whether it folds, apart from its order by numbers."""
+    reason = status.failure.reason if status.failure else ""
+    return status.phase, phases.slow(status), status.type, status.group, status.endpoint, reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 WIDE = 100
@@ -12,6 +13,8 @@ NARROW = 60
 
 LEAST_REASON = 26
 """Cells that a wide table leaves for the reason before an endpoint is cut."""
+_LEAST_BESIDE_MORE = 12
+"""Cells that it leaves for the reason where columns were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Columns:
     seconds: int
     gap: int
     """Between the columns up to the measure."""
+    more: tuple[tuple[str, int], ...] = ()
+    """Columns that somebody asked for, between endpoint and measure."""
 
     @property
     def name_at(self) -> int:
@@ -37,7 +42,8 @@ class Columns:
     @property
     def bar_at(self) -> int:
         """Where the bar begins, and with it the text of a row that has no countdown."""
-        before = [width for width in (self.phase, self.endpoint, self.measure) if width]
+        more = [width for _, width in self.more]
+        before = [width for width in (self.phase, self.endpoint, *more, self.measure) if width]
         behind = 2 if self.measure else 1
         return self.name_at + self.name + sum(self.gap + width for width in before) + behind
 
@@ -52,16 +58,51 @@ class Columns:
         return self.seconds_at + self.seconds + (2 if self.bar else 1)
 
 
-def columns_for(width: int, longest_name: int, longest_endpoint: int) -> Columns:
-    """Lay the columns out for a table `width` cells wide."""
+OFFERED: Mapping[str, int] = {
+    "phase": 10,
+    "endpoint": 0,
+    "group": 12,
+    "since": 8,
+    "attempts": 8,
+    "drops": 6,
+    "health": 6,
+}
+"""Columns that may be chosen, and their widths in cells; an endpoint takes what there is."""
+
+USUAL = ("phase", "endpoint")
+
+
+def columns_for(
+    width: int, longest_name: int, longest_endpoint: int, wanted: Sequence[str] = USUAL
+) -> Columns:
+    """Lay the columns out for a table `width` cells wide.
+
+    Columns that are wanted beside the usual ones are left out, the last first, where they leave too little
+    for the reason.
+    """
     if width < NARROW:
         name = min(max(longest_name, 6), 12)
         return Columns(margin=0, name=name, phase=0, endpoint=0, measure=0, bar=0, seconds=6, gap=1)
+    phase = OFFERED["phase"] if "phase" in wanted else 0
+    more = [(name, OFFERED[name]) for name in wanted if name not in USUAL]
     if width < WIDE:
         name = min(max(longest_name, 10), 20 if width >= 76 else 14)
         bar = 8 if width >= 76 else 0
-        return Columns(margin=1, name=name, phase=10, endpoint=0, measure=6, bar=bar, seconds=6, gap=1)
+        bare = Columns(margin=1, name=name, phase=phase, endpoint=0, measure=6, bar=bar, seconds=6, gap=1)
+        return _with_more(bare, more, width)
     name = min(max(longest_name, 12), 24 if width < 140 else 36)
-    bare = Columns(margin=1, name=name, phase=10, endpoint=0, measure=7, bar=12, seconds=6, gap=2)
-    endpoint = min(max(longest_endpoint, 12), width - bare.reason_at - bare.gap - LEAST_REASON)
-    return replace(bare, endpoint=endpoint)
+    bare = Columns(margin=1, name=name, phase=phase, endpoint=0, measure=7, bar=12, seconds=6, gap=2)
+    if "endpoint" not in wanted:
+        return _with_more(bare, more, width)
+    least = replace(bare, endpoint=12)
+    full = _with_more(least, more, width)
+    room = width - replace(full, endpoint=0).reason_at - full.gap - LEAST_REASON
+    return replace(full, endpoint=max(min(max(longest_endpoint, 12), room), 12))
+
+
+def _with_more(columns: Columns, more: Sequence[tuple[str, int]], width: int) -> Columns:
+    for number in range(len(more), 0, -1):
+        larger = replace(columns, more=tuple(more[:number]))
+        if width - larger.reason_at >= _LEAST_BESIDE_MORE:
+            return larger
+    return columns

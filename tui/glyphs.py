@@ -55,6 +55,8 @@ class Glyphs:
     phases: Mapping[Phase, str]
     digits: Mapping[str, tuple[str, str, str]]
     enter: str
+    marked: str
+    news: str
     ascii_only: bool
 
     def plain(self, text: str) -> str:
@@ -77,6 +79,8 @@ UNICODE = Glyphs(
     },
     digits=_DIGITS,
     enter="⏎",
+    marked="✓",
+    news="•",
     ascii_only=False,
 )
 
@@ -93,6 +97,8 @@ ASCII = Glyphs(
     },
     digits=_ASCII_DIGITS,
     enter="enter",
+    marked="x",
+    news="*",
     ascii_only=True,
 )
 

@@ -59,6 +59,12 @@ class Row:
     text_tone: str
     slotted: bool = False
     """Whether `text` stands behind the countdown's place, not in it."""
+    more: tuple[str, ...] = ()
+    """Cells of the columns that somebody asked for."""
+    marked: bool = False
+    """Whether the next command is meant for it."""
+    news: bool = False
+    """Whether it is in another phase than when somebody last looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,18 @@ def row_of(
         text_tone=tone,
         slotted=slotted,
     )
+
+
+def more_cells(status: Status, wanted: Sequence[str], now: float) -> tuple[str, ...]:
+    """Return the cells of the columns that somebody asked for."""
+    cells = {
+        "group": status.group,
+        "since": formats.moment(status.since, now),
+        "attempts": f"{status.attempt}/{status.max_attempts}" if status.attempt else "",
+        "drops": formats.count(status.drops) if status.drops else "",
+        "health": str(status.score) if status.phase.counts else "",
+    }
+    return tuple(cells[name] for name in wanted)
 
 
 def fold_row(statuses: Sequence[Status], where: str, clock_offset: float) -> Row:

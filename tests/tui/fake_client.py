@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from msgspec.structs import replace
 
 from manager.client import Command
-from manager.events import ConnectionEvent, Event, Gap, StateChanged
+from manager.events import ConnectionEvent, Event, Gap, Removed, StateChanged
 from manager.model import (
     Band,
     BudgetStatus,
@@ -108,6 +108,12 @@ class FakeClient:
         event = self.emit(StateChanged, status=scored(after), previous=before.phase)
         assert isinstance(event, ConnectionEvent)
         return event
+
+    def emit_removed(self, name: str) -> None:
+        """Publish that a connection is gone."""
+        status = self.statuses[name]
+        self.emit(Removed, status=status)
+        del self.statuses[name]
 
     def miss_events(self, missed: int = 7) -> None:
         """Have readers see a gap."""

@@ -102,7 +102,7 @@ async def test_a_countdown_that_is_over_holds_at_one_second_until_the_event_turn
     app, client = app_of(connection("desk", phase=Phase.WAITING, **waiting(8, -2)))
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, " 1 s  connection refused")
-        assert rows(app)._timer is None
+        assert rows(app)._ticker._timer is None
         client.change("desk", phase=Phase.CONNECTING, deadline=None)
         await text_seen(pilot, "trying now")
         assert " 1 s " not in row_of(app, "desk")
@@ -112,17 +112,17 @@ async def test_nothing_ticks_while_all_is_well_or_help_lies_above():
     app, client = app_of(connection("desk"))
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "all")
-        assert rows(app)._timer is None
+        assert rows(app)._ticker._timer is None
         client.change("desk", phase=Phase.WAITING, attempt=1, **waiting(60, 60))
-        await seen(pilot, lambda: rows(app)._timer is not None)
+        await seen(pilot, lambda: rows(app)._ticker._timer is not None)
         table = rows(app)
         await pilot.press("question_mark")
         await text_seen(pilot, "keys and signs")
-        assert table._timer is None
+        assert table._ticker._timer is None
         client.change("desk", phase=Phase.UP, deadline=None)
         await pilot.press("escape")
         await text_seen(pilot, "1 up")
-        assert rows(app)._timer is None
+        assert rows(app)._ticker._timer is None
 
 
 async def test_a_gap_in_the_events_is_closed_by_a_new_snapshot():

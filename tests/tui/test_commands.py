@@ -50,7 +50,7 @@ async def test_enter_unfolds_and_folds_again():
     async with app.run_test(size=(80, 24)) as pilot:
         await text_seen(pilot, "30 on host0")
         assert "unfold" in keys(app)
-        assert "reconnect" not in keys(app)
+        assert "reconnect 30" in keys(app)
         await pilot.press("enter")
         await text_seen(pilot, "desk-0 ")
         await text_gone(pilot, "30 on host0")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tui import formats
+from tui.paint import bar
 from tui.row import Countdown
 from tui.sanitise import clean
-from tui.widgets.table import bar
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from textual.screen import Screen
 from manager.client import ManagerClient, Reload
 from manager.events import Event
 from tui import formats
-from tui.board import Board
+from tui.board import Board, Change
 from tui.follower import Follower
 from tui.line import Ink
 from tui.pace import CALM, URGENT, Pace
@@ -86,6 +86,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self.board = Board()
         self._pending: deque[LogLine] = deque(maxlen=LIMIT)
         self._resting = False
+        self._judged = -1
+        """Version of the board that the header speaks of."""
         self._rows_pace = Pace(self, time.monotonic, self._draw_board)
         self._log_pace = Pace(self, time.monotonic, self._draw_log)
         self._follower = Follower(client, self)
@@ -123,8 +125,13 @@ class Dashboard(Screen[None], inherit_bindings=False):
         if line is not None:
             self._pending.append(line)
             self._log_pace.request(CALM)
-        if fresh:
-            self._rows_pace.request(URGENT if self.board.apply(event) else CALM)
+        if not fresh:
+            return
+        change = self.board.apply(event)
+        if change is Change.URGENT:
+            self._rows_pace.request(URGENT)
+        elif change is Change.CALM or (change is Change.ROW and self._connections.table.shows(event)):
+            self._rows_pace.request(CALM)
 
     def troubled(self, sentence: str) -> None:
         """Say what is wrong with the manager; nothing for all is well again."""
@@ -137,9 +144,11 @@ class Dashboard(Screen[None], inherit_bindings=False):
             return
         self._ink.privacy.learn(self.board.statuses.values())
         self._connections.update()
-        self._gauge.update()
-        self._counts.update()
-        self._verdicts.update()
+        if self._judged != self.board.version:
+            self._judged = self.board.version
+            self._gauge.update()
+            self._counts.update()
+            self._verdicts.update()
         self._last_line.update()
 
     def _draw_log(self) -> None:
@@ -224,6 +233,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def on_key(self) -> None:
         self._last_line.say("")
+        self._connections.key_pressed()
 
     # Keys
 
@@ -281,10 +291,15 @@ class Dashboard(Screen[None], inherit_bindings=False):
     # Help
 
     def _key_sections(self) -> list[KeySection]:
-        return [
-            ("Everywhere", self._help_of(self)),
+        panes = [
             ("Connections", self._help_of(self._connections, self._connections.table)),
             ("Event log", self._help_of(self._log.log_lines)),
+        ]
+        if self._in_log:
+            panes.reverse()
+        return [
+            *panes,
+            ("Everywhere", self._help_of(self, self.app)),
             ("While typing", self._help_of(self._last_line.typing)),
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -29,14 +30,18 @@ class HelpText(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("down,j", "scroll(1)", "down", show=False, id="help.down"),
         Binding("pageup", "scroll(-10)", "a page up", show=False, id="help.page_up"),
         Binding("pagedown,space", "scroll(10)", "a page down", show=False, id="help.page_down"),
+        Binding("g,home", "scroll(-1000)", "the beginning", show=False, id="help.first"),
+        Binding("G,end", "scroll(1000)", "the end", show=False, id="help.last"),
     ]  # fmt: skip
 
     def __init__(self, ink: Ink, sections: Sequence[KeySection]) -> None:
         super().__init__(id="help")
         self._ink = ink
-        self._entries = list(_entries(ink, sections))
+        self._sections = sections
+        self._entries: list[list[_Piece]] = []
 
     def on_resize(self) -> None:
+        self._entries = _wrapped(_entries(self._ink, self._sections), self.size.width - 2)
         self.virtual_size = Size(self.size.width, len(self._entries))
 
     def action_scroll(self, lines: int) -> None:
@@ -53,6 +58,12 @@ class HelpText(ScrollView, can_focus=True, inherit_bindings=False):
 
 
 _Piece = tuple[str, str, int]
+"""A text, its tone, and the column it begins at."""
+
+_HEALTH = (
+    "The mean of all connections that are not stopped or paused: 100 for one that is up, less for failures "
+    "in a row and slow replies, 0 for one that is not up. Green from 80, orange from 50, red below."
+)
 
 
 def _entries(ink: Ink, sections: Sequence[KeySection]) -> list[list[_Piece]]:
@@ -67,9 +78,7 @@ def _entries(ink: Ink, sections: Sequence[KeySection]) -> list[list[_Piece]]:
     lines += [
         [],
         [("Health", "strong", 2)],
-        [("The mean of all connections that are not stopped or paused: 100 for one that is up,", "text", 4)],
-        [("less for failures in a row and slow replies, 0 for one that is not up.", "text", 4)],
-        [("Green from 80, orange from 50, red below.", "text", 4)],
+        [(_HEALTH, "text", 4)],
         [],
         [("Theme", "strong", 2)],
         [(f"{ink.palette.name}; there are {', '.join(themes.available())}", "text", 4)],
@@ -77,6 +86,17 @@ def _entries(ink: Ink, sections: Sequence[KeySection]) -> list[list[_Piece]]:
         [],
         [("esc or ? goes back", "muted", 4)],
     ]  # fmt: skip
+    return lines
+
+
+def _wrapped(entries: list[list[_Piece]], width: int) -> list[list[_Piece]]:
+    """Break what is longer than the width, under where it began."""
+    lines: list[list[_Piece]] = []
+    for entry in entries:
+        *before, (text, tone, column) = entry or [("", "text", 0)]
+        first, *rest = textwrap.wrap(text, max(width - column, 10)) or [""]
+        lines.append([*before, (first, tone, column)])
+        lines += [[(more, tone, column)] for more in rest]
     return lines
 
 

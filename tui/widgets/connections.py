@@ -1,8 +1,9 @@
-"""The pane of connections: the table, and what an operator does to the row under the cursor."""
+"""The pane of connections: the table, and what an operator does to the rows that are selected."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,30 +12,45 @@ from textual.containers import Container
 
 from manager.client import Command, ManagerClient, Pause, Reconnect, Refresh, Resume
 from manager.model import Phase, Status
+from tui import columns, formats
 from tui.arrange import Single
 from tui.board import Board
 from tui.line import Ink
+from tui.matching import EXAMPLE, Filter
+from tui.ordering import KEYS, OrderingError, read_ordering
 from tui.orders import Orders
-from tui.widgets.countdown import CountdownCells
+from tui.view import View
 from tui.widgets.lastline import LastLine
 from tui.widgets.table import ConnectionTable
+
+ABSENCE = 60.0
+"""Seconds without a key after which somebody who presses one has been away; changes since then are news."""
+_ACTING = ("reconnect", "pause")
+_RESTING = (Phase.PAUSED, Phase.STOPPED)
+
+
+def _key(key: str, action: str, word: str, tooltip: str, *, show: bool = False) -> Binding:
+    return Binding(key, action, word, tooltip=tooltip, show=show, id=f"rows.{action}")
 
 
 class Connections(Container):
     """The table with its ticking windows above it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "r", "reconnect", "reconnect", id="rows.reconnect",
-            tooltip="close and open the selected connection now, come what may",
+        _key("r", "reconnect", "reconnect", "close and open what is selected now, come what may", show=True),
+        _key(
+            "p", "pause", "pause", "close what is selected and keep it closed; again takes it up", show=True
         ),
-        Binding(
-            "p", "pause", "pause", id="rows.pause",
-            tooltip="close the selected connection and keep it closed; again takes it up",
+        _key("space", "mark", "mark", "select the row for the next command, and go on; again takes it out"),
+        _key("asterisk", "mark_all", "mark all", "select every row that the filter shows; again none"),
+        _key("slash", "filter", "filter", "show only rows that hold some words", show=True),
+        _key(
+            "o", "order", "order", f"order rows by one or several of: {', '.join(KEYS)}; -name turns it round"
         ),
-        Binding("slash", "filter", "filter", id="rows.filter", tooltip="show only rows that hold some words"),
-        Binding("escape", "show_all", "show all", show=False, id="rows.show_all", tooltip="end the filter"),
-    ]  # fmt: skip
+        _key("c", "columns", "columns", f"choose columns: {', '.join(columns.OFFERED)}"),
+        _key("full_stop", "seen", "seen", "take the marks of what has changed off: it has been looked at"),
+        _key("escape", "show_all", "show all", "end the filter, or take the marks off"),
+    ]
 
     def __init__(
         self,
@@ -47,29 +63,45 @@ class Connections(Container):
     ) -> None:
         """Prepare; `redraw` is called when rows have something else to say."""
         super().__init__(id="connections")
-        self.table = ConnectionTable(ink)
         self._board = board
         self._read_only = read_only
         self._redraw = redraw
-        self._words = ""
         self.orders = Orders(client, redraw, self.set_timer)
+        self._view = View(board, self.orders.feedback)
+        self.table = ConnectionTable(ink, self._view)
+        self._last_key_at = time.time()
 
     def compose(self) -> ComposeResult:
-        bars, seconds = CountdownCells(self.table, id="bars"), CountdownCells(self.table, id="seconds")
-        self.table.attach(bars, seconds)
         yield self.table
-        yield bars
-        yield seconds
+        yield from self.table.windows
 
     def update(self) -> None:
         """Show the board as it is now."""
-        self.table.show(self._board, self.orders.feedback, self._words)
+        self._view.marked.intersection_update(self._board.statuses)
+        self.table.show()
 
     @property
     def selected(self) -> Status | None:
         """The connection under the cursor; None on a fold."""
         line = self.table.selected
         return self._board.statuses.get(line.status.name) if isinstance(line, Single) else None
+
+    @property
+    def meant(self) -> list[Status]:
+        """The connections that a command is for: those that are marked, else the row under the cursor."""
+        marked = self._view.marked
+        names = (
+            [name for name in self._board.statuses if name in marked] if marked else self.table.under_cursor
+        )
+        return [status for name in names if (status := self._board.statuses.get(name)) is not None]
+
+    def key_pressed(self) -> None:
+        """Note that somebody is there; what has changed while nobody was is news."""
+        now = time.time()
+        if now - self._last_key_at >= ABSENCE:
+            self._view.looked_at = self._last_key_at
+            self._redraw()
+        self._last_key_at = now
 
     # What is done to connections
 
@@ -82,7 +114,7 @@ class Connections(Container):
         names = [name for name in self._counting() if self._board.statuses[name].phase.connected]
         self.give(Refresh(), names, "asking")
 
-    def give(self, command: Command, names: list[str], words: str) -> None:
+    def give(self, command: Command, names: Sequence[str], words: str) -> None:
         """Send a command about these connections; each row says what becomes of it."""
         self._order(self.orders.give(command, names, words))
 
@@ -91,41 +123,112 @@ class Connections(Container):
         return await self.orders.give(command, [], words)
 
     def action_reconnect(self) -> None:
-        if (selected := self.selected) is not None:
-            self._order(self.orders.reconnect(selected.name))
+        names = [status.name for status in self.meant if status.phase is not Phase.STOPPED]
+        up = sum(self._board.statuses[name].phase.connected for name in names)
+        question = f"{up} of {len(names)} are up and would be closed first" if up and len(names) > 1 else ""
+        self._ask_or_do(question, "r", lambda: self._reconnect(names))
+
+    def _reconnect(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._order(self.orders.reconnect(name))
 
     def action_pause(self) -> None:
-        if (selected := self.selected) is None:
+        names = [status.name for status in self.meant if status.phase not in _RESTING]
+        if not names:
+            for status in self.meant:
+                self.give(Resume(name=status.name), [status.name], "resuming")
             return
-        name = selected.name
-        if selected.phase in (Phase.PAUSED, Phase.STOPPED):
-            self.give(Resume(name=name), [name], "resuming")
-        else:
+        question = f"This closes {formats.plural(len(names), 'connection')}" if len(names) > 1 else ""
+        self._ask_or_do(question, "p", lambda: self._pause(names))
+
+    def _pause(self, names: Sequence[str]) -> None:
+        for name in names:
             self.give(Pause(name=name), [name], "pausing")
 
-    def action_filter(self) -> None:
-        self.post_message(LastLine.Edit("rows", self._words, self._filter))
-
-    def action_show_all(self) -> None:
-        self._filter("")
+    def _ask_or_do(self, question: str, key: str, do: Callable[[], None]) -> None:
+        if not question:
+            do()
+            return
+        sentence = f"{question}: {key} again does it, any other key does not"
+        self.post_message(LastLine.Ask(sentence, (key, "y"), do))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer only what would do something now."""
-        if action in ("reconnect", "pause"):
-            selected = None if self._read_only else self.selected
-            return selected is not None and (action == "pause" or selected.phase is not Phase.STOPPED)
-        if action == "filter":
-            return bool(self._board.statuses)
-        return action != "show_all" or bool(self._words)
+        if self._read_only and action in _ACTING:
+            return False
+        if action == "reconnect":
+            return any(status.phase is not Phase.STOPPED for status in self.meant)
+        if action in ("pause", "mark"):
+            return bool(self.meant)
+        if action == "show_all":
+            return bool(self._view.filter or self._view.marked)
+        if action == "seen":
+            return any(self._view.is_news(name) for name in self._board.changed_at)
+        return bool(self._board.statuses)
 
     def word_for(self, action: str) -> str | None:
         """Return what an action would do now, where its usual word does not say it."""
-        if action == "pause" and (selected := self.selected) is not None:
-            return "resume" if selected.phase is Phase.PAUSED else "pause"
-        return None
+        meant = self.meant
+        words = {"reconnect": "reconnect", "pause": "pause"}
+        if meant and all(status.phase in _RESTING for status in meant):
+            words["pause"] = "resume"
+        many = f" {formats.count(len(meant))}" if len(meant) > 1 else ""
+        return f"{words[action]}{many}" if action in words else None
+
+    # How connections are shown
+
+    def action_mark(self) -> None:
+        names = set(self.table.under_cursor)
+        if names <= self._view.marked:
+            self._view.marked -= names
+        else:
+            self._view.marked |= names
+        self.table.action_move(1)
+        self._redraw()
+
+    def action_mark_all(self) -> None:
+        names = {status.name for status in self._view.filter.matching(self._board.statuses.values())}
+        self._view.marked = set() if names <= self._view.marked else names
+        self._redraw()
+
+    def action_seen(self) -> None:
+        self._view.looked_at = time.time()
+        self._redraw()
+
+    def action_filter(self) -> None:
+        self.post_message(LastLine.Edit("rows", self._view.filter.words, self._filter, hint=EXAMPLE))
+
+    def action_show_all(self) -> None:
+        if self._view.filter:
+            self._filter("")
+        else:
+            self._view.marked = set()
+            self._redraw()
+
+    def action_order(self) -> None:
+        hint = " ".join(KEYS)
+        self.post_message(LastLine.Edit("order", self._view.ordering.words, self._order_by, hint=hint))
+
+    def action_columns(self) -> None:
+        hint = " ".join(columns.OFFERED)
+        words = " ".join(self._view.columns)
+        self.post_message(LastLine.Edit("columns", words, self._show_columns, hint=hint))
 
     def _filter(self, words: str) -> None:
-        self._words = words.lower()
+        self._view.filter = Filter(words)
+        self._redraw()
+
+    def _order_by(self, words: str) -> None:
+        try:
+            self._view.ordering = read_ordering(words)
+        except OrderingError:
+            # A word that is still being typed; the hint beside it names them all.
+            return
+        self._redraw()
+
+    def _show_columns(self, words: str) -> None:
+        known = [word for word in dict.fromkeys(words.lower().split()) if word in columns.OFFERED]
+        self._view.columns = tuple(known) or columns.USUAL
         self._redraw()
 
     def _counting(self) -> list[str]:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from textual.geometry import Region
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
+
+from tui.columns import Columns
+from tui.row import Countdown
 
 if TYPE_CHECKING:
     from tui.widgets.table import ConnectionTable
+
+_NEXT_TICK = 0.1
+"""Seconds between two ticks at least; rows whose seconds change within it change together."""
 
 
 class CountdownCells(Widget):
@@ -35,3 +45,49 @@ class CountdownCells(Widget):
         """Cut the columns out of the table's line."""
         strip = self._table.line_strip(self._table.scroll_offset.y + y)
         return strip.crop(self._column, self._column + self.size.width)
+
+
+class Ticker:
+    """Repaints the seconds and bars of countdowns when they change, and sleeps until the next one does."""
+
+    def __init__(self, bars: CountdownCells, seconds: CountdownCells, tick: Callable[[], None]) -> None:
+        """Prepare; `tick` is called when a countdown says something else."""
+        self.bars = bars
+        self.seconds = seconds
+        self.paused = False
+        self._tick = tick
+        self._bar = 0
+        self._shown: dict[int, tuple[int, str]] = {}
+        """By line of the screen, how full its bar is and how many seconds stand there."""
+        self._timer: Timer | None = None
+
+    def place(self, columns: Columns) -> None:
+        """Lie over the columns of bars and seconds."""
+        self._bar = columns.bar
+        self.bars.place(columns.bar_at, columns.bar)
+        self.seconds.place(columns.seconds_at, columns.seconds)
+
+    def forget(self) -> None:
+        """Take every line for one that was not seen yet."""
+        self._shown = {}
+
+    def tick(self, countdowns: Mapping[int, Countdown]) -> None:
+        """Show these countdowns, by line of the screen."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if self.paused:
+            return
+        now = time.monotonic()
+        before, self._shown = self._shown, {}
+        for y, countdown in countdowns.items():
+            full, words = math.ceil(countdown.left(now) * self._bar * 2), countdown.seconds(now)
+            self._shown[y] = full, words
+            old = before.get(y)
+            if old is None or old[0] != full:
+                self.bars.refresh_line(y)
+            if old is None or old[1] != words:
+                self.seconds.refresh_line(y)
+        changes = [change for each in countdowns.values() if (change := each.next_change(now)) is not None]
+        if changes:
+            self._timer = self.seconds.set_timer(max(min(changes), _NEXT_TICK), self._tick)

@@ -40,12 +40,13 @@ class LastLine(Container):
     class Edit(Message):
         """Words to be typed."""
 
-        def __init__(self, label: str, words: str, changed: Callable[[str], None]) -> None:
-            """Begin with `words`; `changed` is called at every letter."""
+        def __init__(self, label: str, words: str, changed: Callable[[str], None], *, hint: str = "") -> None:
+            """Begin with `words`; `changed` is called at every letter; `hint` says what may be typed."""
             super().__init__()
             self.label = label
             self.words = words
             self.changed = changed
+            self.hint = hint
 
     def __init__(self, ink: Ink, keys: Callable[[], Keys]) -> None:
         super().__init__(id="last-line")
@@ -81,7 +82,7 @@ class LastLine(Container):
         """Let words be typed."""
         self._lend()
         self._changed = words.changed
-        self.typing.open(words.label, words.words)
+        self.typing.open(words.label, words.words, words.hint)
 
     def on_question_answered(self, message: Question.Answered) -> None:
         message.stop()

@@ -1,4 +1,4 @@
-"""What is asked in the last line: a question with yes or no, and the words of a filter."""
+"""What is asked in the last line: a question with yes or no, and words."""
 
 from __future__ import annotations
 
@@ -82,11 +82,12 @@ class FilterLine(OneLine, can_focus=True):
         self._ink = ink
         self._label = ""
         self._words = ""
+        self._hint = ""
         self.display = False
 
-    def open(self, label: str, words: str) -> None:
-        """Begin with the words filtered by now."""
-        self._label, self._words = label, words
+    def open(self, label: str, words: str, hint: str = "") -> None:
+        """Begin with the words that stand now; `hint` says what may be typed."""
+        self._label, self._words, self._hint = label, words, hint
         self.display = True
         self.refresh()
         self.screen.set_focus(self)
@@ -130,8 +131,12 @@ class FilterLine(OneLine, can_focus=True):
         surfaces = self._ink.palette.surfaces
         line = Line(self._ink, self.size.width, surfaces.footer).to(1)
         line.add(f"{self._label} /", "accent")
+        ways = "  enter keeps · esc clears"
         tail = self._words
-        while cell_len(tail) > max(line.room - 24, 4):
+        while cell_len(tail) > max(line.room - len(ways), 4):
             tail = tail[1:]
         line.add(tail, "text").add("▏" if not self._ink.glyphs.ascii_only else "_", "accent")
-        return line.add("  enter keeps · esc shows all", "muted").strip()
+        line.add(ways, "muted")
+        if self._hint:
+            line.add(f" · {self._hint}", "muted")
+        return line.strip()

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.timer import Timer
 
-from tui import rows
+from manager.events import ConnectionEvent, Event
+from tui import phases
 from tui.arrange import Fold, Heading, Note, Selectable, Single, TableLine, arrange
-from tui.board import Board
-from tui.columns import Columns, columns_for
-from tui.line import Ink, Line
-from tui.phases import TONES
-from tui.row import Countdown, Feedback, Row, fold_row, row_of
-from tui.widgets.countdown import CountdownCells
-
-_NEXT_TICK = 0.1
-"""Seconds between two ticks at least; rows whose seconds change within it change together."""
-
-
-def bar(left: float, width: int) -> tuple[str, str]:
-    """Return the filled and the empty part of a bar of `width` cells of which the share `left` is left."""
-    halves = math.ceil(left * width * 2)
-    filled = "━" * (halves // 2) + "╸" * (halves % 2)
-    return filled, "─" * (width - len(filled))
+from tui.columns import columns_for
+from tui.line import Ink
+from tui.paint import RowPainter
+from tui.row import Row
+from tui.view import View
+from tui.widgets.countdown import CountdownCells, Ticker
 
 
 class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
@@ -46,30 +36,41 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("pagedown", "page(1)", "a page down", show=False, id="rows.page_down"),
         Binding("g,home", "edge(-1)", "first row", show=False, id="rows.first"),
         Binding("G,end", "edge(1)", "last row", show=False, id="rows.last"),
+        Binding("n", "problem(1)", "next problem", show=False, id="rows.next_problem"),
+        Binding("N", "problem(-1)", "previous problem", show=False, id="rows.previous_problem"),
         Binding("enter", "fold", "unfold or fold", id="rows.fold"),
     ]  # fmt: skip
 
     class CursorMoved(Message):
         """Another line is selected, or the selected one can do other things now."""
 
-    def __init__(self, ink: Ink) -> None:
+    def __init__(self, ink: Ink, view: View) -> None:
         super().__init__(id="rows")
         self._ink = ink
+        self._view = view
+        self._painter = RowPainter(ink)
         self._lines: list[TableLine] = []
-        self._rows: list[Row | None] = []
-        self._columns: Columns = columns_for(80, 0, 0)
+        self._places: list[int] = []
+        """Where the lines are that the cursor can stand on."""
+        self._rows: dict[int, Row | None] = {}
+        """What the lines say that can be seen."""
+        self._arranged: object = None
+        """What the lines were arranged by."""
+        self._fitted: object = None
+        """What the columns were laid out by."""
+        self._visible: set[str] = set()
+        """Names of the connections that have a line in sight to themselves."""
+        self._whole: object = None
+        """What the rows of many connections were described by."""
         self._cursor: str | None = None
         self._cursor_at = 0
         self._unfolded: set[str] = set()
-        self._windows: tuple[CountdownCells, CountdownCells] | None = None
-        self._shown: dict[int, tuple[int, str]] = {}
-        self._timer: Timer | None = None
-        self._paused = False
-        self._source: tuple[Board, Mapping[str, Feedback], str] | None = None
+        self._ticker = Ticker(CountdownCells(self, id="bars"), CountdownCells(self, id="seconds"), self.tick)
 
-    def attach(self, bars: CountdownCells, seconds: CountdownCells) -> None:
-        """Tell which windows show the ticking columns."""
-        self._windows = (bars, seconds)
+    @property
+    def windows(self) -> tuple[CountdownCells, CountdownCells]:
+        """What lies over the ticking columns."""
+        return self._ticker.bars, self._ticker.seconds
 
     @property
     def _width(self) -> int:
@@ -77,33 +78,20 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # What is shown
 
-    def show(self, board: Board, feedback: Mapping[str, Feedback], words: str) -> None:
-        """Show the connections that match `words`; only lines that say something new are repainted."""
-        self._source = (board, feedback, words)
+    def show(self) -> None:
+        """Show the view as it is now; only lines that say something new are repainted."""
         if not self._width:
             return
-        statuses = board.matching(words)
-        lines = arrange(
-            statuses,
-            self.size.height,
-            unfolded=self._unfolded,
-            keep=self.selected_name,
-            note=_note(words, len(statuses), len(board.statuses)),
-        )
-        now = time.time()
-        described = [self._describe(line, board, feedback, now) for line in lines]
-        columns = self._fit_columns(board)
-        same_shape = len(lines) == len(self._lines) and columns == self._columns
-        before = list(zip(self._lines, self._rows, strict=True))
-        self._lines, self._rows, self._columns = lines, described, columns
-        self.virtual_size = Size(self._width, len(lines))
-        old_cursor_at, self._cursor_at = self._cursor_at, self._find_cursor()
-        if not same_shape:
-            self._place_windows()
+        said, old_cursor_at = self._said(), self._cursor_at
+        self._arrange()
+        self._forget_rows()
+        if self._fit_columns():
+            self._ticker.place(self._painter.columns)
             self._refresh_all()
         else:
-            for index, old in enumerate(before):
-                if _differs(old, (lines[index], described[index])):
+            says = self._said()
+            for index in said.keys() | says.keys():
+                if said.get(index) != says.get(index):
                     self._refresh_index(index)
         if old_cursor_at != self._cursor_at:
             self._refresh_index(old_cursor_at)
@@ -111,31 +99,91 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._keep_cursor_in_sight()
         self.tick()
 
-    def _describe(
-        self, line: TableLine, board: Board, feedback: Mapping[str, Feedback], now: float
-    ) -> Row | None:
-        if isinstance(line, Single):
-            name = line.status.name
-            return row_of(line.status, board.clock_offset, now, board.latency(name), feedback.get(name))
-        if isinstance(line, Fold):
-            return fold_row(line.statuses, line.where, board.clock_offset)
-        return None
+    def _forget_rows(self) -> None:
+        """Have the rows in sight described anew; those of many connections only when the whole is another."""
+        view = self._view
+        whole = (view.board.version, self._arranged, frozenset(view.marked), view.looked_at)
+        kept = (
+            {index: row for index, row in self._rows.items() if isinstance(self._lines[index], Fold)}
+            if whole == self._whole
+            else {}
+        )
+        self._whole, self._rows = whole, kept
+        lines = (self._lines[index] for index in self._seen())
+        self._visible = {line.status.name for line in lines if isinstance(line, Single)}
 
-    def _fit_columns(self, board: Board) -> Columns:
+    def shows(self, event: Event) -> bool:
+        """Whether a line in sight is about the connection of an event alone."""
+        return isinstance(event, ConnectionEvent) and event.connection in self._visible
+
+    def _said(self) -> dict[int, object]:
+        """Return what the lines that can be seen say, as they were described last."""
+        return {index: self._row(index) or self._lines[index] for index in self._seen()}
+
+    def _arrange(self) -> None:
+        """Put the connections on lines, unless nobody has moved."""
+        view, board = self._view, self._view.board
+        # An order by numbers may be another at every event; the usual one only when somebody has moved.
+        order = board.position.seq if not view.ordering.troubles_first else board.arrangement
+        by = (order, board.arrangement, view.filter, view.ordering, self.size.height,
+              frozenset(self._unfolded), self.selected_name)  # fmt: skip
+        if by == self._arranged:
+            return
+        self._arranged = by
+        matching = view.filter.matching(board.statuses.values())
+        lines = arrange(
+            matching,
+            self.size.height,
+            unfolded=self._unfolded,
+            keep=self.selected_name,
+            note=self._note(len(matching)),
+            ordering=view.ordering,
+        )
+        self._lines = lines
+        self._places = [index for index, line in enumerate(lines) if isinstance(line, Single | Fold)]
+        self.virtual_size = Size(self._width, len(lines))
+        self._cursor_at = self._find_cursor()
+
+    def _note(self, matching: int) -> str:
+        words, whole = self._view.filter.words, len(self._view.board.statuses)
+        if not words:
+            return ""
+        if not matching:
+            return f"nothing matches “{words}” · esc shows all {whole}"
+        return f"{matching} of {whole} match “{words}” · esc shows all"
+
+    def _seen(self) -> range:
+        top = self.scroll_offset.y
+        return range(top, min(top + self.size.height, len(self._lines)))
+
+    def _row(self, index: int) -> Row | None:
+        """Return what a line says now, described once between two calls of `show`."""
+        if index not in self._rows:
+            self._rows[index] = self._view.describe(self._lines[index], self._painter.columns)
+        return self._rows[index]
+
+    def _fit_columns(self) -> bool:
+        """Lay the columns out; whether they stand elsewhere than before."""
+        board, view, privacy = self._view.board, self._view, self._ink.privacy
+        by = (board.arrangement, self._width, tuple(view.columns), privacy.on)
+        if by == self._fitted:
+            return False
+        self._fitted = by
         statuses = board.statuses.values()
         hosts = Counter(status.group for status in statuses)
         names = [status.name for status in statuses]
         names += [f"{number} on {host}" for host, number in hosts.items() if number > 1]
-        longest_name = max((cell_len(self._ink.seen(name)) for name in names), default=0)
-        longest_endpoint = max((cell_len(self._ink.seen(status.endpoint)) for status in statuses), default=0)
-        return columns_for(self._width, longest_name, longest_endpoint)
-
-    def _place_windows(self) -> None:
-        if self._windows is None:
-            return
-        bars, seconds = self._windows
-        bars.place(self._columns.bar_at, self._columns.bar)
-        seconds.place(self._columns.seconds_at, self._columns.seconds)
+        columns = columns_for(
+            self._width,
+            max((cell_len(self._ink.seen(name)) for name in names), default=0),
+            max(
+                (cell_len(self._ink.seen(place)) for place in {each.endpoint for each in statuses}), default=0
+            ),
+            view.columns,
+        )
+        changed = columns != self._painter.columns or self._width != self._painter.width
+        self._painter.columns, self._painter.width = columns, self._width
+        return changed
 
     # The cursor
 
@@ -155,14 +203,13 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _find_cursor(self) -> int:
         """Return where the remembered line is now; where it is gone, what took its place is remembered."""
-        places = [index for index, line in enumerate(self._lines) if isinstance(line, Single | Fold)]
-        if not places:
+        if not self._places:
             return 0
-        for index in places:
+        for index in self._places:
             line = self._lines[index]
             if isinstance(line, Single | Fold) and line.key == self._cursor:
                 return index
-        nearest = min(places, key=lambda index: abs(index - self._cursor_at))
+        nearest = min(self._places, key=lambda index: abs(index - self._cursor_at))
         self._select(nearest)
         return nearest
 
@@ -178,8 +225,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._refresh_index(old)
         self._refresh_index(index)
         self._keep_cursor_in_sight()
-        if self._source is not None:
-            self.show(*self._source)
+        self.show()
 
     def _keep_cursor_in_sight(self) -> None:
         top, height = self.scroll_offset.y, self.size.height
@@ -191,10 +237,23 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.scroll_to(y=self._cursor_at - height + 1, animate=False, force=True)
 
     def action_move(self, step: int) -> None:
-        places = [index for index, line in enumerate(self._lines) if isinstance(line, Single | Fold)]
+        self._move_along(self._places, step)
+
+    def action_problem(self, step: int) -> None:
+        self._move_along([index for index in self._places if not self._is_well(index)], step)
+
+    def _is_well(self, index: int) -> bool:
+        """Whether nobody is needed there; those who share a row are all well, or none is."""
+        line = self._lines[index]
+        first = (
+            line.statuses[0] if isinstance(line, Fold) else line.status if isinstance(line, Single) else None
+        )
+        return first is None or phases.well(self._view.board.statuses.get(first.name, first))
+
+    def _move_along(self, places: Sequence[int], step: int) -> None:
         onward = [index for index in places if (index - self._cursor_at) * step > 0]
         if onward:
-            self._move_to(min(onward, key=lambda index: abs(index - self._cursor_at)))
+            self._move_to(onward[0] if step > 0 else onward[-1])
 
     def action_page(self, step: int) -> None:
         self._move_near(self._cursor_at + step * max(self.size.height - 1, 1))
@@ -203,9 +262,8 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._move_near(0 if side < 0 else len(self._lines) - 1)
 
     def _move_near(self, target: int) -> None:
-        places = [index for index, line in enumerate(self._lines) if isinstance(line, Single | Fold)]
-        if places:
-            self._move_to(min(places, key=lambda index: abs(index - target)))
+        if self._places:
+            self._move_to(min(self._places, key=lambda index: abs(index - target)))
 
     @property
     def fold_word(self) -> str | None:
@@ -227,84 +285,64 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         elif isinstance(line, Single) and line.folds_into:
             self._unfolded.discard(line.folds_into)
             self._cursor = line.folds_into
-        if self._source is not None:
-            self.show(*self._source)
-            self.post_message(self.CursorMoved())
+        self.show()
+        self.post_message(self.CursorMoved())
+
+    @property
+    def under_cursor(self) -> list[str]:
+        """Names of the connections on the line under the cursor."""
+        return self._names(self._cursor_at) if self._cursor_at < len(self._lines) else []
+
+    def _names(self, index: int) -> list[str]:
+        line = self._lines[index]
+        if isinstance(line, Fold):
+            return [status.name for status in line.statuses]
+        return [line.status.name] if isinstance(line, Single) else []
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Offer enter only where it does something."""
+        """Offer only what would do something now."""
+        if action == "problem":
+            return any(not self._is_well(index) for index in self._places)
         return action != "fold" or self.fold_word is not None
 
     # Ticking
 
     def pause(self, paused: bool) -> None:
         """Stop ticking while something lies above, or go on."""
-        self._paused = paused
+        self._ticker.paused = paused
         self.tick()
 
     def tick(self) -> None:
-        """Repaint the ticking cells that say something new, and come back when the next one will."""
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-        if self._paused:
-            return
-        now = time.monotonic()
+        """Repaint the ticking cells that say something new."""
         top = self.scroll_offset.y
-        changes = []
-        seen = {}
-        for index in range(top, min(top + self.size.height, len(self._rows))):
-            row = self._rows[index]
-            if row is None or row.countdown is None:
-                continue
-            seen[index] = self._ticking(row.countdown, now)
-            self._refresh_ticking(index, self._shown.get(index), seen[index])
-            change = row.countdown.next_change(now)
-            if change is not None:
-                changes.append(change)
-        self._shown = seen
-        if changes:
-            self._timer = self.set_timer(max(min(changes), _NEXT_TICK), self.tick)
-
-    def _ticking(self, countdown: Countdown, now: float) -> tuple[int, str]:
-        return math.ceil(countdown.left(now) * self._columns.bar * 2), countdown.seconds(now)
-
-    def _refresh_ticking(self, index: int, old: tuple[int, str] | None, new: tuple[int, str]) -> None:
-        if self._windows is None or old == new:
-            return
-        bars, seconds = self._windows
-        y = index - self.scroll_offset.y
-        if old is None or old[0] != new[0]:
-            bars.refresh_line(y)
-        if old is None or old[1] != new[1]:
-            seconds.refresh_line(y)
+        rows = {index - top: row for index in self._seen() if (row := self._row(index)) is not None}
+        self._ticker.tick({y: row.countdown for y, row in rows.items() if row.countdown is not None})
 
     # Drawing
 
     def _refresh_all(self) -> None:
         self.refresh()
-        for window in self._windows or ():
+        for window in self.windows:
             window.refresh()
 
     def _refresh_index(self, index: int) -> None:
         y = index - self.scroll_offset.y
         if 0 <= y < self.size.height:
             self.refresh(Region(0, y, self._width, 1))
-            for window in self._windows or ():
+            for window in self.windows:
                 window.refresh_line(y)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
-            self._shown = {}
+            self._ticker.forget()
             self._refresh_all()
             self.tick()
 
     def on_resize(self) -> None:
-        if self._source is not None:
-            self._lines, self._rows = [], []
-            self.show(*self._source)
-            self._keep_cursor_in_sight()
+        self._arranged = self._fitted = None
+        self.show()
+        self._keep_cursor_in_sight()
 
     def on_focus(self) -> None:
         self._refresh_index(self._cursor_at)
@@ -318,63 +356,23 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def line_strip(self, index: int) -> Strip:
         """Draw a line of the whole table."""
-        width = self._width
+        painter = self._painter
+        painter.width = self._width
         if index >= len(self._lines):
-            return Line(self._ink, width).strip()
-        line, row = self._lines[index], self._rows[index]
+            return painter.blank()
+        line, row = self._lines[index], self._row(index)
         if row is not None:
-            return self._row_strip(row, selected=index == self._cursor_at, width=width)
+            surfaces = self._ink.palette.surfaces
+            surface = surfaces.cursor if self.has_focus else surfaces.cursor_blurred
+            return painter.row(row, surface if index == self._cursor_at else None, time.monotonic())
         if isinstance(line, Heading):
-            return self._heading_strip(line, width)
-        text = line.text if isinstance(line, Note) else ""
-        return Line(self._ink, width).to(self._columns.margin).add(text, "accent").strip()
+            return painter.heading(line)
+        return painter.note(line.text if isinstance(line, Note) else "")
 
-    def _heading_strip(self, heading: Heading, width: int) -> Strip:
-        line = Line(self._ink, width).to(self._columns.margin)
-        line.add(rows.title_of(heading.type), "strong").add(" ─", "rule")
-        for phase, number in heading.counts:
-            glyph = self._ink.glyphs.phases[phase]
-            line.add(f" {glyph} {number} {phase.value} ", "bad" if TONES[phase] == "bad" else "muted")
-        return line.rule().strip()
-
-    def _row_strip(self, row: Row, *, selected: bool, width: int) -> Strip:
-        surfaces, columns = self._ink.palette.surfaces, self._columns
-        surface = (surfaces.cursor if self.has_focus else surfaces.cursor_blurred) if selected else None
-        line = Line(self._ink, width, surface).to(columns.margin)
-        line.add(self._ink.glyphs.phases[row.phase], row.tone, 2).add(row.name, row.name_tone, columns.name)
-        if columns.phase:
-            line.add("", width=columns.gap).add(
-                row.word, "muted" if row.tone == "good" else row.tone, columns.phase
-            )
-        if columns.endpoint:
-            line.add("", width=columns.gap).add(row.endpoint, "muted", columns.endpoint)
-        if columns.measure:
-            measure_tone = "text" if row.name_tone == "strong" else "muted"
-            line.add("", width=columns.gap).add(row.measure, measure_tone, columns.measure, "right")
-        line.to(columns.bar_at)
-        if row.countdown is not None:
-            now = time.monotonic()
-            full, empty = bar(row.countdown.left(now), columns.bar)
-            line.add(full, row.tone).add(empty, "rule")
-            line.add(row.countdown.seconds(now), "text", columns.seconds, "right")
-        elif row.slotted and columns.bar:
-            line.add(row.lead, "text" if row.tone != "muted" else "muted").add("  ")
-        if row.countdown is None and not columns.bar and row.lead:
-            return line.add(" · ".join(filter(None, (row.text, row.lead))), row.text_tone).strip()
-        if row.slotted:
-            line.to(columns.reason_at)
-        return line.add(row.text, row.text_tone).strip()
-
-
-def _note(words: str, matching: int, whole: int) -> str:
-    if not words:
-        return ""
-    if not matching:
-        return f"nothing matches “{words}” · esc shows all {whole}"
-    return f"{matching} of {whole} match “{words}” · esc shows all"
-
-
-def _differs(old: tuple[TableLine, Row | None], new: tuple[TableLine, Row | None]) -> bool:
-    if old[1] is None and new[1] is None:
-        return old[0] != new[0]
-    return old[1] != new[1]
+    def on_click(self, event: events.Click) -> None:
+        """Select the row that was clicked; enter's work is done by a second click on it."""
+        index = self.scroll_offset.y + event.y
+        if index == self._cursor_at and event.chain > 1:
+            self.action_fold()
+        elif index in self._places:
+            self._move_to(index)

@@ -1,0 +1,51 @@
+"""What of a board is shown and how, and what each line of it says."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tui.arrange import Fold, Single, TableLine
+from tui.board import Board
+from tui.columns import USUAL, Columns
+from tui.matching import Filter
+from tui.ordering import Ordering
+from tui.row import Feedback, Row, fold_row, more_cells, row_of
+
+
+@dataclass(slots=True)
+class View:
+    """What somebody chose to see of the connections."""
+
+    board: Board
+    feedback: Mapping[str, Feedback]
+    filter: Filter = field(default_factory=Filter)
+    ordering: Ordering = field(default_factory=Ordering)
+    columns: Sequence[str] = USUAL
+    marked: set[str] = field(default_factory=set)
+    """Names of the connections that the next command is meant for."""
+    looked_at: float = math.inf
+    """Wall time from which on a change of phase is news."""
+
+    def is_news(self, name: str) -> bool:
+        """Whether a connection is in another phase than when somebody last looked."""
+        return self.board.changed_at.get(name, 0.0) > self.looked_at
+
+    def describe(self, line: TableLine, columns: Columns) -> Row | None:
+        """Return what a line says now; None for one that is about no connection."""
+        board, now = self.board, time.time()
+        if isinstance(line, Single):
+            name = line.status.name
+            status = board.statuses.get(name, line.status)
+            row = row_of(status, board.clock_offset, now, board.latency(name), self.feedback.get(name))
+            wanted = [column for column, _ in columns.more]
+            more = more_cells(status, wanted, now) if wanted else ()
+            return replace(row, more=more, marked=name in self.marked, news=self.is_news(name))
+        if isinstance(line, Fold):
+            statuses = [board.statuses.get(status.name, status) for status in line.statuses]
+            names = [status.name for status in statuses]
+            row = fold_row(statuses, line.where, board.clock_offset)
+            return replace(row, marked=self.marked.issuperset(names), news=any(map(self.is_news, names)))
+        return None
