@@ -7,8 +7,8 @@ import logging
 from types import TracebackType
 
 from manager.drivers.base import Session
-from manager.engine.trace import frames_of
 from manager.model import Failure, FailureClass, Stage
+from manager.trace import frames_of
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from manager.drivers.base import DriverError
 from manager.endpoint import Endpoint
 from manager.engine.clock import Clock
 from manager.engine.deadline import Deadline, obey_cancellation
-from manager.engine.trace import frames_of
 from manager.model import Failure, Stage
+from manager.trace import frames_of
 
 log = logging.getLogger(__name__)
 

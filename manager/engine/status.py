@@ -15,7 +15,6 @@ from manager.engine.group import group_of
 from manager.engine.latency import LatencyWindow
 from manager.engine.policy import Wait
 from manager.engine.timekeeper import Jump
-from manager.engine.trace import frames_of
 from manager.events import (
     ConnectionEvent,
     DoubtedBySibling,
@@ -35,6 +34,7 @@ from manager.events import (
 )
 from manager.model import Facts, FactValue, Failure, Phase, Status
 from manager.settings import ConnectionSettings
+from manager.trace import frames_of
 
 log = logging.getLogger(__name__)
 

@@ -32,11 +32,11 @@ from manager.engine.policy import MOVE, Wait, next_wait
 from manager.engine.pool import Pool
 from manager.engine.status import Publish, StatusWriter
 from manager.engine.timekeeper import Jump
-from manager.engine.trace import frames_of
 from manager.engine.vigil import LifeOver, Vigil
 from manager.engine.wake import Wake
 from manager.model import Facts, Failure, FailureClass, Phase, Stage, Status
 from manager.settings import ConnectionSettings
+from manager.trace import frames_of
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from manager.drivers.base import DriverError, Session
 from manager.drivers.failures import failure_of
 from manager.engine.clock import Clock
 from manager.engine.deadline import Deadline, obey_cancellation
-from manager.engine.trace import frames_of
 from manager.model import Failure, FailureClass, Stage
 from manager.settings import Policy
+from manager.trace import frames_of
 
 log = logging.getLogger(__name__)
 
