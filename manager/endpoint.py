@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from manager.secret import MASK, Secret
@@ -38,7 +40,10 @@ class Endpoint:
     port: int | None
     """None where the port is to be looked up (SIP: SRV records, then the transport's default)."""
     transport: str
-    """`udp`, `tcp`, `tls`, `ws` or `wss`; empty where a SIP address leaves it open (SRV, then UDP)."""
+    """`udp`, `tcp`, `tls`, `ws` or `wss`; empty where a SIP address leaves it open (SRV, then UDP).
+
+    For a connection type of another package, the scheme.
+    """
     label: str
     url: Secret
     weight: float = 1.0
@@ -53,8 +58,13 @@ class Endpoint:
         return self.label
 
 
-def parse_endpoint(text: str) -> Endpoint:
+def parse_endpoint(text: str, schemes: Mapping[str, int | None] = MappingProxyType({})) -> Endpoint:
     """Read `ami://`, `amis://`, `ws://`, `wss://`, `sip:` or `sips:` with host, port and transport.
+
+    Args:
+        text: the address.
+        schemes: of connection types that other packages bring, with their default ports: `redis://host:port`,
+            with a path, parameters, or a user and password where the type has a use for them.
 
     Raises:
         EndpointError: the address is not one of these, or a part of it is wrong.
@@ -65,11 +75,14 @@ def parse_endpoint(text: str) -> Endpoint:
     if scheme in ("sip", "sips"):
         return _parse_sip(scheme, text)
     if scheme in _DEFAULT_PORTS:
-        return _parse_url(scheme, text)
-    raise EndpointError("an address begins with ami://, amis://, ws://, wss://, sip: or sips:")
+        return _parse_url(scheme, text, _DEFAULT_PORTS[scheme])
+    if scheme in schemes:
+        return _parse_url(scheme, text, schemes[scheme])
+    known = " or ".join(f"{each}://" for each in schemes)
+    raise EndpointError(f"an address begins with {known or 'ami://, amis://, ws://, wss://, sip: or sips:'}")
 
 
-def _parse_url(scheme: str, text: str) -> Endpoint:
+def _parse_url(scheme: str, text: str, default_port: int | None) -> Endpoint:
     parts = _split(text)
     try:
         port = parts.port
@@ -82,7 +95,7 @@ def _parse_url(scheme: str, text: str) -> Endpoint:
     if parts.fragment:
         raise EndpointError("an address has no part behind #")
     host = _checked_host(parts.hostname)
-    port = port or _DEFAULT_PORTS[scheme]
+    port = port or default_port
     if scheme in ("ami", "amis"):
         if parts.username is not None or parts.path.strip("/") or parts.query:
             raise EndpointError(
@@ -94,7 +107,7 @@ def _parse_url(scheme: str, text: str) -> Endpoint:
         return Endpoint(scheme, host, port, "tls" if scheme == "amis" else "tcp", label, Secret(text))
     if parts.username is not None and not parts.password:
         raise EndpointError(f"a user has a password too: {scheme}://user:password@host")
-    shown_port = "" if port == _DEFAULT_PORTS[scheme] else f":{port}"
+    shown_port = "" if port == default_port else f":{port}"
     userinfo = f"{MASK}@" if parts.username is not None else ""
     label = f"{scheme}://{userinfo}{_bracketed(host)}{shown_port}{parts.path}{masked_query(parts.query)}"
     return Endpoint(scheme, host, port, scheme, label, Secret(text))

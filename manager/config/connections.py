@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from manager.config.installed import ConnectionType, InstalledTypes
 from manager.config.policies import Policies, read_numbers
 from manager.config.positions import Place
 from manager.config.section import Notes, Section, Value, is_name, kind_of, nearest_of, secret_at, shown
@@ -24,16 +24,6 @@ from manager.settings import (
     WebSocketSettings,
 )
 
-_SCHEMES = {
-    "ami": ("ami", "amis"),
-    "sip": ("sip", "sips", "ws", "wss"),
-    "websocket": ("ws", "wss"),
-}
-_EXAMPLES = {
-    "ami": '["ami://pbx1.example.com:5038"]',
-    "sip": '["sip:pbx1.example.com;transport=tcp"]',
-    "websocket": '["wss://backend.example.com/events"]',
-}
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _A_PROXY = "http://host:port, also https, socks5, socks5h, socks4 or socks4a, without a path"
 _AN_AOR = "sip:user@host, without a password and without parameters"
@@ -54,7 +44,13 @@ def read_defaults(section: Section, policies: Policies) -> tuple[str, Policy]:
 
 
 def read_connection(
-    name: str, content: Value, defaults: tuple[str, Policy], policies: Policies, notes: Notes
+    name: str,
+    content: Value,
+    *,
+    defaults: tuple[str, Policy],
+    policies: Policies,
+    types: InstalledTypes,
+    notes: Notes,
 ) -> ConnectionSettings | None:
     """Read `[connections.NAME]`; None where it is too wrong to become anything.
 
@@ -67,7 +63,7 @@ def read_connection(
         notes.mistake(place, kind_of(content), f"a table: [connections.{name}]")
         return None
     section = Section(content, place, notes)
-    kind = _kind(section)
+    kind = _kind(section, types)
     policy_name, policy = policies.chosen(section, "policy", defaults)
     common = {
         "name": name or "?",  # a file with a mistake gives no settings
@@ -80,23 +76,27 @@ def read_connection(
     }
     if kind is None:
         section.expect(_names_of_connections())
-        section.unknown()
+        if section.raw("type") not in types.names:
+            section.unknown()
         return None
-    settings = _READERS[kind](section, common | {"endpoints": _endpoints(section, kind) or _NO_ENDPOINT})
-    others = _names_of_connections() - _names_of(kind)
-    section.unknown(dict.fromkeys(others, f"it is no setting of type {kind}"))
+    settings = kind.read(section, common | {"endpoints": _endpoints(section, kind) or _NO_ENDPOINT})
+    section.unknown(dict.fromkeys(_names_of_connections(), f"it is no setting of type {kind.name}"))
     return settings
 
 
-def _kind(section: Section) -> str | None:
+def _kind(section: Section, types: InstalledTypes) -> ConnectionType | None:
     value = section.raw("type")
-    if isinstance(value, str) and value in _READERS:
-        return value
-    expected = 'one of "ami", "sip" and "websocket"'
+    if isinstance(value, str) and value in _BUILT_IN:
+        return _BUILT_IN[value]
+    if isinstance(value, str) and value in types.names:
+        return types.find(value, section)
+    names = sorted({*_BUILT_IN, *types.names})
+    quoted = [f'"{name}"' for name in names]
+    expected = f"one of {', '.join(quoted[:-1])} and {quoted[-1]}"
     if value is None:
         section.mistake("type", "nothing", expected)
     else:
-        nearest = nearest_of(value, _READERS) if isinstance(value, str) else ""
+        nearest = nearest_of(value, names) if isinstance(value, str) else ""
         section.notes.mistake(section.at("type"), shown(value), expected, nearest=nearest)
     return None
 
@@ -143,26 +143,21 @@ def _websocket(section: Section, common: dict[str, Any]) -> ConnectionSettings:
     )
 
 
-_READERS: dict[str, Callable[[Section, dict[str, Any]], ConnectionSettings]] = {
-    "ami": _ami,
-    "sip": _sip,
-    "websocket": _websocket,
+_BUILT_IN = {
+    kind.name: kind
+    for kind in (
+        ConnectionType("ami", _ami, ("ami", "amis"), "ami://pbx1.example.com:5038"),
+        ConnectionType("sip", _sip, ("sip", "sips", "ws", "wss"), "sip:pbx1.example.com;transport=tcp"),
+        ConnectionType("websocket", _websocket, ("ws", "wss"), "wss://backend.example.com/events"),
+    )
 }
-_TYPES: dict[str, type[ConnectionSettings]] = {
-    "ami": AmiSettings,
-    "sip": SipSettings,
-    "websocket": WebSocketSettings,
-}
-
-
-def _names_of(kind: str) -> set[str]:
-    """Return the names that a connection of this type has, the numbers aside."""
-    fields = set(_TYPES[kind].__struct_fields__) - {"name", "policy", "policy_name", "tls"}
-    return fields | set(Tls.__struct_fields__) | {"type"}
 
 
 def _names_of_connections() -> set[str]:
-    return set().union(*(_names_of(kind) for kind in _READERS))
+    """Return the names that connections of the built-in types have, the numbers aside."""
+    kinds = (AmiSettings, SipSettings, WebSocketSettings, Tls)
+    fields: set[str] = set().union(*(kind.__struct_fields__ for kind in kinds))
+    return (fields | {"type"}) - {"name", "policy", "policy_name", "tls"}
 
 
 def _tls(section: Section) -> Tls:
@@ -179,8 +174,8 @@ def _tls(section: Section) -> Tls:
     return tls
 
 
-def _endpoints(section: Section, kind: str) -> tuple[Endpoint, ...]:
-    expected = f"an array of addresses: {_EXAMPLES[kind]}"
+def _endpoints(section: Section, kind: ConnectionType) -> tuple[Endpoint, ...]:
+    expected = f'an array of addresses: ["{kind.example}"]'
     items = section.items("endpoints", expected)
     if not items and (section.raw("endpoints") in (None, [])):
         section.mistake("endpoints", "an empty array" if "endpoints" in section else "nothing", expected)
@@ -209,7 +204,7 @@ def _strategy(section: Section) -> Strategy:
     return Strategy.PRIORITY
 
 
-def _weighted_endpoint(value: Value, place: Place, kind: str, section: Section) -> Endpoint | None:
+def _weighted_endpoint(value: Value, place: Place, kind: ConnectionType, section: Section) -> Endpoint | None:
     """Read an address, or a table of one with its weight."""
     if not isinstance(value, dict):
         return _endpoint(value, place, kind, section.notes)
@@ -223,19 +218,21 @@ def _weighted_endpoint(value: Value, place: Place, kind: str, section: Section) 
     return None if endpoint is None else replace(endpoint, weight=weight)
 
 
-def _endpoint(value: Value, place: Place, kind: str, notes: Notes) -> Endpoint | None:
+def _endpoint(value: Value, place: Place, kind: ConnectionType, notes: Notes) -> Endpoint | None:
     if not isinstance(value, str):
         notes.mistake(place, kind_of(value), "an address, a string")
         return None
     try:
-        endpoint = parse_endpoint(value)
+        endpoint = parse_endpoint(value, kind.ports)
     except EndpointError as error:
         # An address that cannot be read cannot be masked either.
         notes.mistake(place, "an address that cannot be used", str(error))
         return None
-    if endpoint.scheme not in _SCHEMES[kind]:
-        schemes = ", ".join(f"{scheme}:" for scheme in _SCHEMES[kind])
-        notes.mistake(place, f"an address of the scheme {endpoint.scheme}:", f"for type {kind}: {schemes}")
+    if endpoint.scheme not in kind.schemes:
+        schemes = ", ".join(f"{scheme}:" for scheme in kind.schemes)
+        notes.mistake(
+            place, f"an address of the scheme {endpoint.scheme}:", f"for type {kind.name}: {schemes}"
+        )
         return None
     return endpoint
 

@@ -12,6 +12,7 @@ import platformdirs
 
 from manager.config.connections import read_connection, read_defaults
 from manager.config.document import Document, read_document
+from manager.config.installed import InstalledTypes
 from manager.config.mistakes import Mistake, dotted
 from manager.config.policies import Policies
 from manager.config.section import Section, kind_of
@@ -59,7 +60,11 @@ def _read_tables(document: Document) -> list[ConnectionSettings]:
     if tables is not None and not tables:
         notes.mistake(("connections",), "no connection", _A_CONNECTION)
     root.unknown()
-    found = [read_connection(name, table, policy, policies, notes) for name, table in (tables or {}).items()]
+    types = InstalledTypes()
+    found = [
+        read_connection(name, table, defaults=policy, policies=policies, types=types, notes=notes)
+        for name, table in (tables or {}).items()
+    ]
     return [settings for settings in found if settings is not None]
 
 

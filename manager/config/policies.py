@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from manager.bounds import BOUNDS, contradictions
+from manager.config.installed import as_policy
 from manager.config.positions import Place
 from manager.config.section import Notes, Section, Value, is_name, kind_of, nearest_of, shown
+from manager.plugins import POLICIES, PluginError, Plugins
 from manager.presets import PRESETS
 from manager.settings import Policy
 
@@ -15,7 +17,7 @@ _A_NAME = "1 to 64 characters that can be seen"
 
 
 class Policies:
-    """Every policy that a file may name: its own and the presets.
+    """Every policy that a file may name: its own, the presets, and those that other packages bring.
 
     A named policy is a whole: what it does not set is that of its `base`, the preset `default` unless it says
     otherwise.
@@ -26,6 +28,7 @@ class Policies:
         self._tables = tables
         self._notes = notes
         self._known: dict[str, Policy] = dict(PRESETS)
+        self._installed = Plugins(POLICIES)
         self._under_way: list[str] = []
         """The names that lead to the one being read, each the base of the one before."""
         for name in tables:
@@ -40,7 +43,8 @@ class Policies:
     @property
     def names(self) -> list[str]:
         """Every name that may be chosen."""
-        return [*PRESETS, *(name for name in self._tables if name not in PRESETS)]
+        others = dict.fromkeys((*self._tables, *self._installed.names))
+        return [*PRESETS, *(name for name in others if name not in PRESETS)]
 
     def chosen(self, section: Section, key: str, given: tuple[str, Policy]) -> tuple[str, Policy]:
         """Return the policy that a table names under `key`, and its name; `given` where it names none."""
@@ -59,6 +63,8 @@ class Policies:
                 return given
             if name in self._tables:
                 return name, self._read(name)
+            if name in self._installed.names:
+                return name, self._install(section.at(key), name)
         self._unknown(section.at(key), name)
         return given
 
@@ -76,6 +82,15 @@ class Policies:
         else:
             self._notes.mistake(place, kind_of(table), f"a table: [policies.{name}]")
         self._known[name] = policy
+        return policy
+
+    def _install(self, place: Place, name: str) -> Policy:
+        """Return what a package offers; it stands in for itself only where it can be used."""
+        try:
+            policy = self._known[name] = as_policy(self._installed.load(name), self._installed.package(name))
+        except PluginError as error:
+            self._notes.mistake(place, f"{shown(name)}, but {error}", error.hint)
+            return PRESETS["default"]
         return policy
 
     def _unknown(self, place: Place, name: Value) -> None:
