@@ -12,10 +12,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from manager import plugins
 from manager.drivers.base import Driver, DriverFactory, Session
 from manager.engine import operator
 from manager.engine.budget import LoginBudget
 from manager.engine.clock import Clock, SystemClock
+from manager.engine.containment import ContainedSession, contained
 from manager.engine.group import Groups
 from manager.engine.health import band
 from manager.engine.reload import difference
@@ -36,6 +38,7 @@ from manager.events import (
 from manager.listeners import Listener
 from manager.messages import MessageStream, MessageStreams
 from manager.model import BudgetStatus, Outcome, Phase, Position, Snapshot, Status
+from manager.plugins import Plugins
 from manager.publisher import Publisher
 from manager.ring import EventRing
 from manager.settings import ConnectionSettings
@@ -75,7 +78,8 @@ class ConnectionManager:
             connections: what to keep up.
             store: what is remembered over restarts; in memory where none is given.
             clock: where the time is read.
-            drivers: factories by connection type, beside the three that come with trunkline.
+            drivers: factories by connection type, beside those that come with trunkline or are installed; a
+                program answers for its own (`manager.engine.containment.contained` holds what they do wrong).
             chance: gives the random numbers from 0 to 1 of the jitter.
         """
         self._initial = tuple(connections)
@@ -168,7 +172,7 @@ class ConnectionManager:
             now = {name: supervisor.settings for name, supervisor in self._supervisors.items()}
             found = difference(now, connections)
             for settings in (*found.added, *found.changed):
-                self._driver(settings)
+                self._factory(settings.type)
             await _side_by_side(self._remove_if_there(name) for name in found.removed)
             await _side_by_side(self._change(settings) for settings in found.changed)
             for settings in found.added:
@@ -338,7 +342,7 @@ class ConnectionManager:
         session = self._supervisor(name).session
         if session is None:
             raise NotConnectedError(f"{name} is not connected")
-        return session
+        return session.inner if isinstance(session, ContainedSession) else session
 
     # --- inside -----------------------------------------------------------------------------------------
 
@@ -385,12 +389,19 @@ class ConnectionManager:
                 await asyncio.sleep(1.0 / (supervisor.settings.policy.start_rate or math.inf))
 
     def _driver(self, settings: ConnectionSettings) -> Driver:
-        factory = self._drivers.get(settings.type)
-        if factory is None:
-            if settings.type not in DRIVERS:
-                raise ValueError(f"no driver knows the connection type {settings.type!r}")
-            factory = importlib.import_module(DRIVERS[settings.type]).create
-        return factory(settings, self._store.section(f"connection {settings.name}"))
+        return self._factory(settings.type)(settings, self._store.section(f"connection {settings.name}"))
+
+    def _factory(self, kind: str) -> DriverFactory:
+        if kind not in self._drivers:
+            if kind in DRIVERS:
+                self._drivers[kind] = importlib.import_module(DRIVERS[kind]).create
+            elif kind in (installed := Plugins(plugins.DRIVERS)).names:
+                self._drivers[kind] = contained(
+                    kind, lambda settings, memory: installed.load(kind).create(settings, memory)
+                )
+            else:
+                raise ValueError(f"no driver knows the connection type {kind!r}")
+        return self._drivers[kind]
 
     def _supervisor(self, name: str) -> Supervisor:
         try:

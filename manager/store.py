@@ -72,6 +72,9 @@ class _Section(MutableMapping[str, str]):
         return self._content[key]
 
     def __setitem__(self, key: str, value: str) -> None:
+        for part in (key, value):
+            if not isinstance(part, str):
+                raise TypeError(f"text is kept, not {type(part).__name__}")  # or no file could be written
         if self._content.get(key) != value:
             self._content[key] = value
             self._store.changed()

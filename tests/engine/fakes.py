@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from manager.drivers.base import DriverError, Memory, SessionListener
+from manager.drivers.base import DriverError, DriverFactory, Memory, SessionListener
 from manager.endpoint import Endpoint, parse_endpoint
 from manager.events import Event
 from manager.listeners import EVENT_NAMES
@@ -146,14 +146,20 @@ class FakeDriver:
 class House:
     """A manager over fake servers, with everything that it said."""
 
-    def __init__(self, *, store: Store | None = None, chance: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store | None = None,
+        chance: Callable[[], float] = lambda: 0.0,
+        create: DriverFactory | None = None,
+    ) -> None:
         self.server = FakeServer()
         self.servers: dict[str, FakeServer] = {}
         """Of the connections that have a server of their own, by name."""
         self.clock = VirtualClock()
         self.events: list[Event] = []
         self.manager = ConnectionManager(
-            store=store, clock=self.clock, drivers={"fake": self._create}, chance=chance
+            store=store, clock=self.clock, drivers={"fake": create or self._create}, chance=chance
         )
 
     def _create(self, settings: ConnectionSettings, memory: Memory) -> FakeDriver:
