@@ -182,6 +182,16 @@ class ClockJumped(Event, frozen=True, kw_only=True, tag="manager:clockJumped"):
     """Seconds by which the wall clock was set forward; negative for back."""
 
 
+class Stalled(Event, frozen=True, kw_only=True, tag="manager:stalled"):
+    """The manager's loop stood still, and turns again: nothing was sent, noticed or tried meanwhile."""
+
+    seconds: float
+    connection: str
+    """Whose driver or listener held it up; empty where that is not known."""
+    where: str
+    """Where in the code: `ping/driver.py:41 in heartbeat`."""
+
+
 class BudgetChanged(Event, frozen=True, kw_only=True, tag="login:budgetChanged"):
     """A host's budget of refused logins was drawn on."""
 
@@ -223,6 +233,7 @@ AnyEvent = (
     | Reloaded
     | ReloadFailed
     | ClockJumped
+    | Stalled
     | BandChanged
     | BudgetChanged
     | ListenerDetached

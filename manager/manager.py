@@ -23,6 +23,7 @@ from manager.engine.health import band
 from manager.engine.reload import difference
 from manager.engine.supervisor import Supervisor
 from manager.engine.timekeeper import Timekeeper
+from manager.engine.watchdog import Stall, Watchdog
 from manager.errors import ManagerGoneError, NotConnectedError, UnknownConnectionError
 from manager.events import (
     Added,
@@ -34,6 +35,7 @@ from manager.events import (
     Reloaded,
     ReloadFailed,
     Removed,
+    Stalled,
 )
 from manager.listeners import Listener
 from manager.messages import MessageStream, MessageStreams
@@ -91,6 +93,8 @@ class ConnectionManager:
         self._stopped = False
         self._reloading = asyncio.Lock()
         self._timekeeping: asyncio.Task[None] | None = None
+        # The thread knows no time but the machine's.
+        self._watchdog = Watchdog(self._stalled) if isinstance(self._clock, SystemClock) else None
         self._publisher = Publisher(self._clock)
         self._streams = MessageStreams()
         self._groups = Groups(self._clock)
@@ -100,6 +104,8 @@ class ConnectionManager:
 
     async def __aenter__(self) -> Self:
         self._budget.load()
+        if self._watchdog is not None:
+            self._watchdog.start()
         self._timekeeping = asyncio.create_task(self._keep_time(), name="timekeeper")
         try:
             for settings in self._initial:
@@ -124,6 +130,8 @@ class ConnectionManager:
             await _side_by_side(each.stop(for_good=True) for each in self._supervisors.values())
         finally:
             await self._groups.peeks.stop()
+            if self._watchdog is not None:
+                self._watchdog.stop()
             self._streams.end_all()
             self._publisher.ring.close()
             self._store.save()
@@ -411,6 +419,9 @@ class ConnectionManager:
 
     def _taken_up(self) -> list[Supervisor]:
         return [each for each in self._supervisors.values() if each.status.phase.counts]
+
+    def _stalled(self, stall: Stall) -> None:
+        self._publisher.emit(Stalled, seconds=stall.seconds, connection=stall.connection, where=stall.where)
 
     def _budget_changed(self, budget: BudgetStatus) -> None:
         self._publisher.emit(BudgetChanged, budget=budget)

@@ -25,6 +25,7 @@ from manager.events import (
     ReloadFailed,
     Removed,
     Reported,
+    Stalled,
     StateChanged,
     WokenByPeek,
     WokenBySibling,
@@ -174,6 +175,12 @@ def _clock(event: ClockJumped) -> LogLine:
         direction = "forward" if event.stepped > 0 else "back"
         parts.append(f"its clock was set {direction} by {formats.duration(abs(event.stepped))}")
     return LogLine(event.time, "", "clock", "warn", f"{' and '.join(parts)} · everything is checked now")
+
+
+@log_line.register
+def _stalled(event: Stalled) -> LogLine:
+    text = f"nothing went on for {formats.duration(event.seconds)} · held up at {event.where}"
+    return LogLine(event.time, event.connection, "stalled", "bad", text)
 
 
 @log_line.register
