@@ -61,6 +61,7 @@ def main(context: click.Context, /, path: Path | None, **wishes: str | bool | No
     """
     context.obj = path
     if context.invoked_subcommand is None:
+        _log_to_file()
         _dashboard(_load(path), {name: wish for name, wish in wishes.items() if wish is not None})
 
 
@@ -74,10 +75,10 @@ def watch(context: click.Context, path: Path | None, seconds: float | None) -> N
     """Run without a screen; print each event as one JSON object a line."""
     from tui.watch import watch as run  # noqa: PLC0415 - a command imports only what it needs
 
-    configuration = _load(path or context.obj)
     logging.basicConfig(
         level=logging.WARNING, format="trunkline: %(levelname)s: %(message)s", stream=sys.stderr
     )
+    configuration = _load(path or context.obj)
     with _told(HELD), InstanceLock(configuration.path):
         sys.exit(run(_client(configuration), seconds))
 
@@ -87,6 +88,11 @@ def watch(context: click.Context, path: Path | None, seconds: float | None) -> N
 @click.pass_context
 def check(context: click.Context, path: Path | None) -> None:
     """Check the settings and say what they mean."""
+    from manager.config import clashes  # noqa: PLC0415 - a command imports only what it needs
+
+    _log_to_file()
+    for clash in clashes():
+        click.echo(_printable(f"trunkline: {clash}"), err=True)
     configuration = _load(path or context.obj)
     for connection in configuration.connections:
         places = ", ".join(endpoint.label for endpoint in connection.endpoints)
@@ -149,7 +155,6 @@ def _dashboard(configuration: Configuration, wishes: dict[str, str | bool]) -> N
     from tui.app import TrunklineApp  # noqa: PLC0415
     from tui.run import run_app  # noqa: PLC0415
 
-    _log_to_file()
     client = _client(configuration)
     with _told(BAD_SETTINGS):
         chosen = msgspec.structs.replace(preferences.load(preferences.default_path()), **wishes)
@@ -221,12 +226,18 @@ def _need_terminal() -> None:
 def _log_to_file() -> None:
     """Keep warnings and tracebacks where they do not disturb the screen: 1 MiB, and the one before."""
     folder = platformdirs.user_log_path("trunkline")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        logging.disable()
+        return
     logging.basicConfig(
         level=logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         handlers=[
-            logging.handlers.RotatingFileHandler(folder / "trunkline.log", maxBytes=2**20, backupCount=1)
+            logging.handlers.RotatingFileHandler(
+                folder / "trunkline.log", maxBytes=2**20, backupCount=1, delay=True
+            )
         ],
     )
 

@@ -13,6 +13,8 @@ from manager.config.positions import Place
 from manager.config.section import Notes, Section, Value, is_name, kind_of, nearest_of, secret_at, shown
 from manager.endpoint import Endpoint, EndpointError, is_secret_name, parse_endpoint
 from manager.headers import belongs_to_handshake, is_token, is_value
+from manager.plugins import DRIVERS, POLICIES, Plugins
+from manager.presets import PRESETS
 from manager.secret import Secret, SecretSource
 from manager.settings import (
     AmiSettings,
@@ -33,6 +35,11 @@ _TEXTS = 'an array of strings: ["…"]'
 _NO_ENDPOINT = (parse_endpoint("ami://none"),)
 """Stands for endpoints that are wrong; a file with a mistake gives no settings, so nobody opens it."""
 _IN_A_CONNECTION = "it stands in [connections.NAME], not in [defaults]"
+
+
+def clashes() -> list[str]:
+    """Say of each type and policy of another package that trunkline has one of the same name, and uses it."""
+    return Plugins(DRIVERS).clashes(_BUILT_IN) + Plugins(POLICIES).clashes(PRESETS)
 
 
 def read_defaults(section: Section, policies: Policies) -> tuple[str, Policy]:
