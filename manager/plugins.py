@@ -13,12 +13,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib.metadata import EntryPoint, distributions, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from manager.errors import TrunklineError
 from manager.text import quoted
 from manager.trace import frames_of
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +102,8 @@ class Plugins:
 
 
 def _entries(group: str) -> set[EntryPoint]:
+    from importlib.metadata import distributions, entry_points  # noqa: PLC0415 - most never need it
+
     try:
         return set(entry_points(group=group))
     except Exception as error:  # noqa: BLE001 - the metadata of any package at all may be damaged

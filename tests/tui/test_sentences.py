@@ -25,6 +25,7 @@ from manager.events import (
     ReloadFailed,
     Reported,
     Stable,
+    Stalled,
     StateChanged,
     TimesChanged,
     WokenByPeek,
@@ -101,6 +102,14 @@ def test_a_missed_heartbeat_counts():
     assert told(ProbeFailed, status=status, probe="heartbeat", failure=NO_ANSWER)[1:] == (
         "missed",
         "no answer to OPTIONS · 2 of 3",
+    )
+
+
+def test_a_loop_that_stood_still_says_how_long_and_who_held_it_up():
+    assert told(Stalled, seconds=2.31, connection="queue", where="ping/driver.py:41 in beat") == (
+        "queue",
+        "stalled",
+        "nothing went on for 2.3 s · held up at ping/driver.py:41 in beat",
     )
 
 
