@@ -421,6 +421,13 @@ async def test_a_probe_that_goes_on_is_a_failure_that_says_so(wild, house, probe
     assert wild.server.sessions[0].closed == [False]
 
 
+async def test_a_session_of_which_a_call_was_ended_by_force_is_closed_at_once(wild, house):
+    await under_way(house, wild, "heartbeat", wild.goes_on())
+    await house.manager.stop()
+    assert wild.server.sessions[0].closed == [False]
+    assert wild.server.sessions[1].closed == [True]
+
+
 async def test_an_ended_that_goes_on_does_not_hide_why_the_session_was_given_up(wild, house):
     await under_way(house, wild, "ended", wild.goes_on())
     wild.deeds["heartbeat"] = raises(DriverError(REFUSED))

@@ -104,6 +104,26 @@ def test_a_manager_on_the_programs_own_loop_is_watched_too_and_its_thread_ends_w
     assert "in a callback" in caplog.text
 
 
+def test_a_wait_within_the_library_is_laid_at_the_door_of_who_called_it(caplog):
+    stalls: list[Stall] = []
+
+    def asks_somebody_else() -> None:
+        answer = threading.Event()
+        end = time.monotonic() + PATIENCE
+        while "stood still" not in caplog.text and time.monotonic() < end:
+            answer.wait(watchdog.INTERVAL)
+
+    async def main() -> None:
+        dog = Watchdog(stalls.append)
+        dog.start()
+        asks_somebody_else()
+        await _until(lambda: bool(stalls))
+        dog.stop()
+
+    asyncio.run(main())
+    assert stalls[0].where.endswith("asks_somebody_else")
+
+
 def test_a_stall_is_told_once_however_long_it_lasts_and_the_next_one_again(caplog):
     stalls: list[Stall] = []
 
