@@ -81,6 +81,9 @@ check_reply = '"ok"'                          # what the reply contains; any mes
 # max_message_size = 1048576                  # bytes; a larger message ends the session
 # proxy = "http://proxy.example.com:3128"     # socks5:// too; none if not set, whatever the environment says
 
+# Other types come with packages of their own; `trunkline check` lists the installed ones where it knows no
+# such type.
+
 # TLS, for any of them:
 # verify = true                               # whether the server's certificate is checked
 # ca_file = "ca.pem"                          # authorities to trust instead of the system's
