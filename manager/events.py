@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from manager.model import Band, BudgetStatus, Failure, Phase, Status
+from manager.model import Band, BudgetStatus, Failure, Flap, Phase, Status
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -136,6 +136,16 @@ class DoubtedBySibling(ConnectionEvent, frozen=True, kw_only=True, tag="connecti
     sibling: str
 
 
+class Flapping(ConnectionEvent, frozen=True, kw_only=True, tag="connection:flapping"):
+    """Sessions that end by themselves follow each other; `flap` of `status` says in which rhythm."""
+
+
+class Steady(ConnectionEvent, frozen=True, kw_only=True, tag="connection:steady"):
+    """A session has clearly outlived what the ones before it ended of."""
+
+    outlived: Flap
+
+
 class Reported(ConnectionEvent, frozen=True, kw_only=True, tag="connection:reported"):
     """Something that only this type of connection knows (`incomingCall`)."""
 
@@ -228,6 +238,8 @@ AnyEvent = (
     | WokenBySibling
     | WokenByPeek
     | DoubtedBySibling
+    | Flapping
+    | Steady
     | Reported
     | Reconnected
     | Reloaded

@@ -78,6 +78,29 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that the server asked us to wait, if it did."""
 
 
+class FlapCause(enum.StrEnum):
+    """What the rhythm of sessions that end by themselves says."""
+
+    IDLE_TIMEOUT = "idle timeout"
+    """Each ends after the same silence: a heartbeat that comes sooner keeps it open."""
+    SESSION_AGE = "session age"
+    """Each ends at the same age, whatever was heard meanwhile."""
+    NO_HEARTBEAT = "no heartbeat"
+    """Each comes up, and its first heartbeat is not answered."""
+    IRREGULAR = "irregular"
+    """Many ended in a short time, in no rhythm."""
+
+
+class Flap(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection that comes up and drops again and again, in words for people."""
+
+    cause: FlapCause
+    after: float | None = None
+    """Seconds of age or silence after which each session ends; None where that is not always the same."""
+    reason: str
+    hint: str
+
+
 class Cost(msgspec.Struct, frozen=True):
     """Points of health lost, and to what."""
 
@@ -129,6 +152,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How many sessions have been opened."""
     drops: int = 0
     """How many of them were lost."""
+    flap: Flap | None = None
+    """What was recognised in sessions that end by themselves; kept until one has clearly outlived it."""
     facts: dict[str, FactValue] = {}
     score: int = 0
     costs: tuple[Cost, ...] = ()

@@ -53,6 +53,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the death of a connection of the same group calls for a heartbeat at once."""
     peek: bool = True
     """Whether a host that is waited for is looked at, without credentials, and its return ends the wait."""
+    flap_watch: bool = True
+    """Whether sessions that end by themselves in a rhythm, or very often, are recognised and explained."""
 
     def __post_init__(self) -> None:
         numbers = msgspec.structs.asdict(self)

@@ -42,6 +42,7 @@ _SAMPLE = """\
 # sibling_wake = true        # one of the same host (or group) that comes back ends the waits of the others
 # sibling_doubt = true       # one that dies makes the others send a sign of life at once
 # peek = true                # a host that is waited for is looked at each second; its return ends the wait
+# flap_watch = true          # losses in a rhythm, or very many, are told of with their likely cause and cure
 
 [policies.office]                             # chosen with policy = "office"
 base = "gentle"                               # what it does not set itself; "default" if not set

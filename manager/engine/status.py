@@ -20,6 +20,7 @@ from manager.events import (
     DoubtedBySibling,
     EndpointChanged,
     FactsChanged,
+    Flapping,
     LoginWithheld,
     MaxAttemptsReached,
     ProbeAnswered,
@@ -28,11 +29,12 @@ from manager.events import (
     Reported,
     Stable,
     StateChanged,
+    Steady,
     TimesChanged,
     WokenByPeek,
     WokenBySibling,
 )
-from manager.model import Facts, FactValue, Failure, Phase, Status
+from manager.model import Facts, FactValue, Failure, Flap, Phase, Status
 from manager.settings import ConnectionSettings
 from manager.trace import frames_of
 
@@ -149,7 +151,7 @@ class StatusWriter:
     def rest(self, phase: Phase, failure: Failure | None = None) -> None:
         """The connection is stopped or paused."""
         self._up_at = self._closed_at = self._lost_at = None
-        self._enter(phase, attempt=0, failure=failure, down_since=None, **_NO_SESSION)
+        self._enter(phase, attempt=0, failure=failure, down_since=None, flap=None, **_NO_SESSION)
 
     def heartbeat_answered(self, session: Session, latency: float, failures: int) -> None:
         """A heartbeat came back after `latency` seconds."""
@@ -183,6 +185,14 @@ class StatusWriter:
         self._tell(Stable, {"stable": True, "attempt": 0, "failure": None})
         if lost_at is not None and self._up_at is not None:
             self._tell(Recovered, {"down_since": None}, downtime=self._up_at - lost_at, attempts=attempts)
+
+    def flapping(self, flap: Flap | None) -> None:
+        """Sessions end in this rhythm, or no longer in that of before; nothing is told that is known."""
+        known = self.status.flap
+        if flap is not None and flap != known:
+            self._tell(Flapping, {"flap": flap})
+        elif flap is None and known is not None:
+            self._tell(Steady, {"flap": None}, outlived=known)
 
     def facts_changed(self, session: Session) -> None:
         """The session's facts are new."""

@@ -25,6 +25,7 @@ from manager.engine.budget import LoginBudget, LoginWithheldError, Slot
 from manager.engine.clock import Clock
 from manager.engine.credentials import Credentials
 from manager.engine.deadline import Deadline, close_in_time, obey_cancellation, too_late
+from manager.engine.flap import FlapWatch
 from manager.engine.group import Groups, Sibling
 from manager.engine.homing import Homing
 from manager.engine.listener import GenerationListener
@@ -68,6 +69,7 @@ class Supervisor:
         self._writer = StatusWriter(settings, self._pool.current, clock, publish)
         self._credentials = Credentials(settings, budget)
         self._sibling = Sibling(settings, groups, self)
+        self._flaps = FlapWatch(settings.policy)
         self._task: asyncio.Task[None] | None = None
         """The loop; None while the connection is at rest."""
         self._ending: set[asyncio.Task[None]] = set()
@@ -111,6 +113,7 @@ class Supervisor:
         """Take the connection up. Does nothing if it is, or if it was stopped for good."""
         if self._task is None and not self._retired:
             self._attempt, self._override = 0, False
+            self._flaps = FlapWatch(self._policy)
             self._task = asyncio.create_task(self._run(), name=f"supervisor of {self.settings.name}")
 
     async def stop(self, rest: Phase = Phase.STOPPED, *, for_good: bool = False) -> None:
@@ -208,6 +211,7 @@ class Supervisor:
     async def _one_life(self) -> NoReturn:
         async with self._opened() as session:
             self.vigil = Vigil(session, self._policy, self._clock, self, name=self.settings.name)
+            self._flaps.begins(self._clock.monotonic())
             self._writer.up(session, self._pool.address)
             self._arrive()
             preferred = self._pool.preferred if self._policy.peek else None
@@ -273,6 +277,7 @@ class Supervisor:
         until = None if math.isinf(seconds) else self._clock.monotonic() + seconds
         self._attempt = wait.attempt
         self._writer.waiting(wait, until, failure, self._pool.current)
+        self._writer.flapping(self._flaps.flap)
         if wait is MOVE:
             return
         if not self._woken.is_set():
@@ -313,6 +318,7 @@ class Supervisor:
             yield session
         except LifeOver as over:
             graceful = again = over.failure is None
+            self._flaps.ended(over.failure, self._clock.monotonic())
             if over.failure is not None and over.failure.kind is FailureClass.CREDENTIALS:
                 self._credentials.refused(over.failure, endpoint.host, None)
             raise
@@ -410,6 +416,7 @@ class Supervisor:
 
     def received(self, message: object) -> None:
         """Hand a message of the peer on."""
+        self._flaps.heard(self._clock.monotonic())
         self._deliver(message)
 
     # --- what the watch sees ----------------------------------------------------------------------------
@@ -417,8 +424,10 @@ class Supervisor:
     def heartbeat_answered(self, latency: float) -> None:
         """Show a heartbeat's round trip."""
         if self.session is not None and self.vigil is not None:
+            self._flaps.answered(self._clock.monotonic())
             self._pool.measured(latency)
             self._writer.heartbeat_answered(self.session, latency, self.vigil.failures)
+            self._writer.flapping(self._flaps.flap)
 
     def check_answered(self, finding: str) -> None:
         """Show what a check found."""
@@ -428,6 +437,7 @@ class Supervisor:
     def refresh_answered(self) -> None:
         """Show that a refresh worked."""
         if self.session is not None and self.vigil is not None:
+            self._flaps.heard(self._clock.monotonic())
             self._writer.refresh_answered(self.session, self.vigil.failures)
 
     def probe_failed(self, probe: str, failure: Failure) -> None:
