@@ -15,6 +15,7 @@ from manager.events import (
     DoubtedBySibling,
     EndpointChanged,
     Event,
+    Flapping,
     ListenerDetached,
     LoginWithheld,
     MaxAttemptsReached,
@@ -27,6 +28,7 @@ from manager.events import (
     Reported,
     Stalled,
     StateChanged,
+    Steady,
     WokenByPeek,
     WokenBySibling,
 )
@@ -101,6 +103,18 @@ def _peeked(event: WokenByPeek) -> LogLine:
 @log_line.register
 def _doubted(event: DoubtedBySibling) -> LogLine:
     return _line(event, "asked", "muted", f"{event.sibling} was lost · asked for a sign of life at once")
+
+
+@log_line.register
+def _flapping(event: Flapping) -> LogLine:
+    flap = event.status.flap
+    text = f"{flap.reason} · {flap.hint}" if flap else "comes and goes"
+    return _line(event, "flapping", "warn", text)
+
+
+@log_line.register
+def _steady(event: Steady) -> LogLine:
+    return _line(event, "steady", "good", f"has outlived what it was flapping of: {event.outlived.reason}")
 
 
 @log_line.register

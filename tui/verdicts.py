@@ -86,9 +86,11 @@ def _causes(group: str, members: Sequence[Status]) -> Iterable[_Cause]:
     suspects = [status for status in members if status.phase is Phase.SUSPECT]
     if suspects:
         yield cause(3, suspects)
+    for same in _by_rhythm([status for status in members if status.phase is Phase.UP]):
+        yield cause(4, same)
     slow = [status for status in members if phases.slow(status)]
     if slow:
-        yield cause(4, slow)
+        yield cause(5, slow)
 
 
 def _is_away(status: Status) -> bool:
@@ -105,6 +107,14 @@ def _by_reason(statuses: Sequence[Status]) -> list[list[Status]]:
     return list(groups.values())
 
 
+def _by_rhythm(statuses: Sequence[Status]) -> list[list[Status]]:
+    groups: dict[str, list[Status]] = {}
+    for status in statuses:
+        if status.flap is not None:
+            groups.setdefault(status.flap.reason, []).append(status)
+    return list(groups.values())
+
+
 def _verdict(cause: _Cause, budget: BudgetStatus | None, now: float) -> Verdict:
     worst = min(cause.members, key=phases.attention)
     if cause.rank == 0:
@@ -113,13 +123,15 @@ def _verdict(cause: _Cause, budget: BudgetStatus | None, now: float) -> Verdict:
         words = _away(cause, now)
     elif cause.rank == 3:
         words = _suspect(cause, now)
+    elif cause.rank == 4:
+        words = _flapping(cause)
     else:
         words = [f"slow to answer: {_who(cause)}", cause.members[0].costs[0].reason]
     phase = worst.phase
     if cause.rank == 2:
         # Attempts come and go within an outage; the line does not flicker with them.
         phase = Phase.WAITING
-    tone = "warn" if cause.rank == 4 else phases.TONES[phase]
+    tone = "warn" if cause.rank >= 4 else phases.TONES[phase]
     return Verdict(phase, cause.group, " · ".join(filter(None, words)), tone)
 
 
@@ -142,18 +154,30 @@ def _away(cause: _Cause, now: float) -> list[str]:
     lost = [status.down_since for status in cause.members if status.down_since is not None]
     what = f"{_verb(reason)} {_who(cause)}"
     what += f" since {formats.moment(min(lost), now)}" if lost else ", not up yet"
+    rhythm = _rhythm(cause)
     if any(status.phase is Phase.CONNECTING for status in cause.members):
-        return [what, "trying now"]
+        return [what, "trying now", rhythm]
     instants = [status.next_attempt for status in cause.members if status.next_attempt is not None]
     if instants:
-        return [what, f"next try {formats.clock(min(instants))}"]
-    return [what, "no more tries by itself, r tries now"]
+        return [what, f"next try {formats.clock(min(instants))}", rhythm]
+    return [what, "no more tries by itself, r tries now", rhythm]
 
 
 def _suspect(cause: _Cause, now: float) -> list[str]:
     failure = cause.members[0].failure
     since = formats.moment(min(status.since for status in cause.members), now)
     return [f"{failure.reason if failure else 'no answer'} since {since}", _who(cause)]
+
+
+def _flapping(cause: _Cause) -> list[str]:
+    flap = cause.members[0].flap
+    return [f"{_rhythm(cause)}: {_who(cause)}", flap.hint if flap else ""]
+
+
+def _rhythm(cause: _Cause) -> str:
+    """Return in which rhythm all of them drop; empty where there is none."""
+    reasons = {status.flap.reason if status.flap else "" for status in cause.members}
+    return reasons.pop() if len(reasons) == 1 else ""
 
 
 def _verb(reason: str) -> str:

@@ -16,6 +16,8 @@ from manager.model import (
     Cost,
     Failure,
     FailureClass,
+    Flap,
+    FlapCause,
     Outcome,
     Phase,
     Position,
@@ -37,6 +39,13 @@ WRONG_SECRET = Failure(
     kind=FailureClass.CREDENTIALS, stage=Stage.LOGIN, reason="wrong secret or ACL", hint="mend the password"
 )
 NO_ANSWER = Failure(kind=FailureClass.TRANSIENT, stage=Stage.HEARTBEAT, reason="no answer to OPTIONS")
+
+DROPS = Flap(
+    cause=FlapCause.IDLE_TIMEOUT,
+    after=60.0,
+    reason="drops after 60 s of silence",
+    hint="heartbeat_interval = 40 or less keeps it open",
+)
 
 
 class FakeClient:

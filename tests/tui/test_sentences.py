@@ -14,6 +14,7 @@ from manager.events import (
     ClockJumped,
     DoubtedBySibling,
     FactsChanged,
+    Flapping,
     ListenerDetached,
     LoginWithheld,
     MaxAttemptsReached,
@@ -27,12 +28,13 @@ from manager.events import (
     Stable,
     Stalled,
     StateChanged,
+    Steady,
     TimesChanged,
     WokenByPeek,
     WokenBySibling,
 )
 from manager.model import Band, BudgetStatus, Phase
-from tests.tui.fake_client import NO_ANSWER, connection
+from tests.tui.fake_client import DROPS, NO_ANSWER, connection
 from tui.sentences import log_line
 
 NEXT = time.mktime((2026, 11, 23, 2, 44, 18, 0, 0, -1))
@@ -177,6 +179,18 @@ def test_a_peek_says_what_answers_again():
         "desk",
         "woken",
         "pbx1:5060/tcp answers again · not waiting any longer",
+    )
+
+
+def test_flapping_says_in_which_rhythm_and_what_cures_it():
+    assert told(Flapping, status=connection("desk", flap=DROPS)) == (
+        "desk",
+        "flapping",
+        "drops after 60 s of silence · heartbeat_interval = 40 or less keeps it open",
+    )
+    assert told(Steady, status=connection("desk"), outlived=DROPS)[1:] == (
+        "steady",
+        "has outlived what it was flapping of: drops after 60 s of silence",
     )
 
 

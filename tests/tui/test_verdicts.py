@@ -7,7 +7,7 @@ import time
 import pytest
 
 from manager.model import BudgetStatus, Failure, FailureClass, Phase, Stage
-from tests.tui.fake_client import REFUSED, connection, slow, waiting
+from tests.tui.fake_client import DROPS, REFUSED, connection, slow, waiting
 from tui.verdicts import calm, verdicts
 
 NOON = time.mktime((2026, 11, 23, 12, 0, 0, 0, 0, -1))
@@ -108,6 +108,25 @@ def test_a_parked_connection_without_slow_tries_says_what_a_person_can_do():
 def test_a_suspect_says_what_it_did_not_answer_and_since_when():
     suspect = connection("trunk", phase=Phase.SUSPECT, host="sbc2", since=LOST)
     assert told(suspect) == [("sbc2", "no answer to OPTIONS since 02:13:08 · trunk (SIP)")]
+
+
+def test_those_that_flap_alike_are_one_line_with_its_cure():
+    found = told(connection("desk", flap=DROPS), connection("ami", "ami", flap=DROPS), connection("well"))
+    assert found == [
+        (
+            "pbx1",
+            "drops after 60 s of silence: 2 of 3 (SIP, AMI) · heartbeat_interval = 40 or less keeps it open",
+        )
+    ]
+    (verdict,) = verdicts([connection("desk", flap=DROPS)], (), LOST + 60)
+    assert verdict.tone == "warn"
+
+
+def test_one_that_flaps_and_is_away_is_no_second_line():
+    assert told(away("desk", flap=DROPS)) == [
+        ("pbx1", "refuses desk (SIP) since 02:13:08 · next try 02:14:36 · drops after 60 s of silence")
+    ]
+    assert told(away("desk", flap=DROPS), away("ami", "ami"))[0][1].endswith("next try 02:14:36")
 
 
 def test_slow_replies_say_how_slow():
