@@ -71,11 +71,23 @@ def _check_banner(banner: str) -> None:
 async def _cut_short(session: AmiSession, stage: Stage) -> Failure:
     failure = await session.ended()
     cause = session.connection.lost.result()
-    if cause is None or isinstance(cause, ConnectionError):
-        # Asterisk closes sessions beyond `authlimit` without a word.
-        hint = "too many unauthenticated sessions (authlimit)?"
-        return msgspec.structs.replace(failure, stage=stage, reason="closed before login", hint=hint)
-    return msgspec.structs.replace(failure, stage=stage)
+    if cause is not None and not isinstance(cause, ConnectionError):
+        return msgspec.structs.replace(failure, stage=stage)
+    if session.connection.protocol.reader.banner is None:
+        # Asterisk closes sessions beyond `authlimit` before it says anything.
+        return Failure(
+            kind=FailureClass.OVERLOAD,
+            stage=stage,
+            reason="closed without a word",
+            hint="too many sessions that have not logged in yet (authlimit in manager.conf), or Asterisk "
+            "is only just starting or stopping",
+        )
+    return Failure(
+        kind=FailureClass.TRANSIENT,
+        stage=stage,
+        reason="closed before login",
+        hint="Asterisk stops, or a login takes longer than authtimeout in manager.conf",
+    )
 
 
 def _key(challenge: str, secret: Secret) -> Secret:
@@ -84,6 +96,15 @@ def _key(challenge: str, secret: Secret) -> Secret:
 
 
 def _refusal(session: AmiSession, reply: AmiReply) -> Failure:
+    if reply.text.lower() == "login already in use":
+        # Told before the secret is looked at; the session in the way may be one of ours that Asterisk has not
+        # missed yet.
+        return Failure(
+            kind=FailureClass.TRANSIENT,
+            stage=Stage.LOGIN,
+            reason="this AMI user is logged in already",
+            hint="manager.conf has allowmultiplelogin = no: give each client a user of its own",
+        )
     if reply.text.lower() == "authentication failed":
         reason = "wrong AMI secret or ACL"
         hint = "AMI does not tell the two apart: check the secret, and permit and deny in manager.conf"

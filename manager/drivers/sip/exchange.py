@@ -111,7 +111,7 @@ class Exchange:
             raise DriverError(
                 self._failure(
                     "wrong user name or password",
-                    "check username and password of this connection",
+                    "check username and password; a registrar does not tell the two apart",
                     FailureClass.CREDENTIALS,
                 )
             )

@@ -67,7 +67,9 @@ async def resolve(endpoint: Endpoint) -> list[Target]:
         except (OSError, UnicodeError) as error:
             problem = error
     if not targets:
-        raise DriverError(failure_of(problem or socket.gaierror(socket.EAI_NONAME), Stage.LOOKUP))
+        raise DriverError(
+            failure_of(problem or socket.gaierror(socket.EAI_NONAME, "no address"), Stage.LOOKUP)
+        )
     return targets[:MAX_TARGETS]
 
 

@@ -31,10 +31,16 @@ def failure_of_response(response: Response, stage: Stage) -> Failure:
             kind=FailureClass.OVERLOAD,
             stage=stage,
             reason=f"the registrar asks for patience ({said})",
+            hint="it has too much to do, or is being maintained",
             retry_after=retry_after,
         )
     if status >= 500 or status in _TRANSIENT:
-        return Failure(kind=FailureClass.TRANSIENT, stage=stage, reason=f"the registrar cannot now ({said})")
+        return Failure(
+            kind=FailureClass.TRANSIENT,
+            stage=stage,
+            reason=f"the registrar cannot now ({said})",
+            hint="its log has the details",
+        )
     if status == 404:
         return Failure(
             kind=FailureClass.PERMANENT,

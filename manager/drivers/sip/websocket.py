@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from websockets.asyncio.client import ClientConnection
@@ -19,6 +20,7 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from manager.drivers.base import DriverError
+from manager.drivers.patience import retry_after
 from manager.drivers.sip.lookup import Target
 from manager.drivers.sip.message import MAX_BODY_BYTES
 from manager.drivers.sip.transport import Receiver, connected_socket
@@ -138,9 +140,18 @@ def _refused(error: Exception) -> Failure:
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         kind = FailureClass.PERMANENT
+        if status in (429, 503):
+            asked = next(iter(error.response.headers.get_all("Retry-After")), None)
+            return Failure(
+                kind=FailureClass.OVERLOAD,
+                stage=Stage.HANDSHAKE,
+                reason=f"the server asks for patience (HTTP {status})",
+                hint="it has too much to do, or is being maintained",
+                retry_after=retry_after(asked, time.time()),
+            )
         if status in (401, 403):
             kind = FailureClass.CREDENTIALS
-        elif status >= 500 or status in (400, 404, 408, 429):
+        elif status >= 500 or status in (400, 404, 408):
             # A server that is starting knows its port before its paths (404), and these before what is
             # spoken on them (400).
             kind = FailureClass.TRANSIENT

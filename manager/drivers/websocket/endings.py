@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -24,6 +22,7 @@ from websockets.exceptions import (
 from websockets.http11 import Response
 
 from manager.drivers.failures import failure_of
+from manager.drivers.patience import retry_after
 from manager.model import Failure, FailureClass, Stage
 
 Quote = Callable[[str], str]
@@ -46,6 +45,25 @@ _CLOSE_CODES = {
     1012: "the server restarts",
     1013: "the server is overloaded",
     1014: "bad gateway",
+    3000: "unauthorized",
+    3003: "forbidden",
+    3008: "timeout",
+}
+"""As registered with IANA."""
+_CLASSES = {
+    1013: FailureClass.OVERLOAD,
+    3000: FailureClass.CREDENTIALS,
+    3003: FailureClass.CREDENTIALS,
+}
+"""Every other close code may pass by itself."""
+_HINTS = {
+    1002: "something between may alter the stream",
+    1003: "check `on_connect`, `heartbeat_message` and `check_message`",
+    1008: "check `on_connect`, `headers`, `query` and what the server allows this client",
+    1009: "check `on_connect`, `heartbeat_message` and `check_message`",
+    1011: "the log of the server has the details",
+    3000: "check `on_connect`, `headers` and `query`",
+    3003: "check `on_connect`, `headers`, `query` and what the server allows this client",
 }
 _OUR_COMPLAINTS = {
     1002: ("the server broke the WebSocket protocol (1002)", "something between may alter the stream"),
@@ -108,7 +126,7 @@ def ended(closed: ConnectionClosed, *, max_message_size: int, quote: Quote) -> t
     )
     if closed.rcvd.reason:
         reason = f"{reason}: {quote(closed.rcvd.reason)}"
-    return _over(FailureClass.OVERLOAD if code == 1013 else FailureClass.TRANSIENT, reason, ""), code
+    return _over(_CLASSES.get(code, FailureClass.TRANSIENT), reason, _HINTS.get(code, "")), code
 
 
 def _words(code: int) -> str:
@@ -120,7 +138,6 @@ def _words(code: int) -> str:
 def _status(response: Response, stage: Stage, *, known: bool, quote: Quote, now: float) -> Failure:
     code = response.status_code
     name = f"{code} {_phrase(code)}".rstrip()
-    wait = _retry_after(response, now)
     if code in (401, 403):
         hint = "check `headers`, `query` and what the server allows this client"
         return _failure(FailureClass.CREDENTIALS, stage, f"the server refuses who we are ({name})", hint)
@@ -128,15 +145,17 @@ def _status(response: Response, stage: Stage, *, known: bool, quote: Quote, now:
         target = quote(_target(response))
         hint = "redirects are not followed, they may lead credentials astray: set the address itself"
         return _failure(FailureClass.PERMANENT, stage, f"redirected to {target} ({code})", hint)
-    if code == 429 or (code == 503 and wait is not None):
+    if code in (429, 503):
         return Failure(
             kind=FailureClass.OVERLOAD,
             stage=stage,
             reason=f"the server asks for patience ({name})",
-            retry_after=wait,
+            hint="it has too much to do, or is being maintained",
+            retry_after=retry_after(next(iter(response.headers.get_all("Retry-After")), None), now),
         )
     if code >= 500 or code == 408:
-        return _failure(FailureClass.TRANSIENT, stage, f"the server fails ({name})", "")
+        hint = "a proxy cannot reach it, or its log has the details"
+        return _failure(FailureClass.TRANSIENT, stage, f"the server fails ({name})", hint)
     return _failure(_final(known), stage, f"the server refuses the handshake ({name})", _WRONG_PLACE)
 
 
@@ -160,22 +179,6 @@ def _target(response: Response) -> str:
     except ValueError:
         return "an unreadable address"
     return host or ("another path of the host" if locations else "nowhere")
-
-
-def _retry_after(response: Response, now: float) -> float | None:
-    """Return the seconds of a `Retry-After` header, given as such or as a date (RFC 9110 §10.2.3)."""
-    values = response.headers.get_all("Retry-After")
-    if not values:
-        return None
-    if values[0].isascii() and values[0].isdigit():
-        return float(values[0][:9])
-    try:
-        date = parsedate_to_datetime(values[0])
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, date.timestamp() - now)
 
 
 def _proxy(error: Exception) -> Failure:

@@ -235,22 +235,41 @@ async def close_before_booted(peer: Peer) -> None:
     await peer.close()
 
 
+async def test_a_close_without_a_word_is_what_a_full_authlimit_looks_like():
+    async with serving(close_at_once) as server:
+        failure = await failure_of_open(server)
+    assert (failure.kind, failure.stage) == (FailureClass.OVERLOAD, Stage.HANDSHAKE)
+    assert failure.reason == "closed without a word"
+    assert "authlimit" in failure.hint
+    assert failure.retry_after is None
+
+
 @pytest.mark.parametrize(
     ("script", "stage"),
     [
-        (close_at_once, Stage.HANDSHAKE),
         (close_after_banner, Stage.HANDSHAKE),
         (close_after_challenge, Stage.HANDSHAKE),
         (close_after_login, Stage.LOGIN),
     ],
 )
-async def test_a_close_before_the_login_is_transient_and_hints_at_authlimit(script, stage):
+async def test_a_close_after_the_banner_and_before_the_login_is_transient(script, stage):
     async with serving(script) as server:
         failure = await failure_of_open(server)
-    assert failure.kind is FailureClass.TRANSIENT
-    assert failure.stage is stage
+    assert (failure.kind, failure.stage) == (FailureClass.TRANSIENT, stage)
     assert failure.reason == "closed before login"
-    assert "authlimit" in failure.hint
+    assert "authtimeout" in failure.hint
+
+
+async def test_a_user_that_is_logged_in_already_is_no_wrong_secret():
+    async def script(peer: Peer) -> None:
+        await peer.challenge()
+        await peer.answer("Login", "Error", "Message: Login Already In Use")
+        await hold(peer)
+
+    async with serving(script) as server:
+        failure = await failure_of_open(server)
+    assert (failure.kind, failure.stage) == (FailureClass.TRANSIENT, Stage.LOGIN)
+    assert "allowmultiplelogin" in failure.hint
 
 
 async def test_a_close_after_the_login_fails_the_opening(monkeypatch: pytest.MonkeyPatch):

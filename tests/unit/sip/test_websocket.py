@@ -106,7 +106,9 @@ async def test_wss_checks_the_certificate_and_says_so_in_order(house, pki):
         (410, FailureClass.PERMANENT),
         (400, FailureClass.TRANSIENT),
         (404, FailureClass.TRANSIENT),
-        (503, FailureClass.TRANSIENT),
+        (500, FailureClass.TRANSIENT),
+        (503, FailureClass.OVERLOAD),
+        (429, FailureClass.OVERLOAD),
     ],
 )
 async def test_a_refused_handshake_has_its_class_and_a_redirect_is_not_followed(house, status, kind):
@@ -116,6 +118,13 @@ async def test_a_refused_handshake_has_its_class_and_a_redirect_is_not_followed(
     assert (failure.kind, failure.stage) == (kind, Stage.HANDSHAKE)
     assert house.paths == ["/ws"]
     assert "canary" not in repr(failure)
+
+
+async def test_the_seconds_that_a_server_asks_for_before_the_websocket_are_passed_on(house):
+    await house.serve()
+    house.answer = Response(503, "No", Headers([("Retry-After", "120")]), b"")
+    failure = await house.refusal(f"ws://127.0.0.1:{house.port}/ws")
+    assert (failure.kind, failure.retry_after) == (FailureClass.OVERLOAD, 120.0)
 
 
 async def test_a_server_without_the_subprotocol_is_refused(house):

@@ -43,7 +43,10 @@ from tests.unit.websocket.peer import (
         (1012, "restarts"),
         (1013, "overloaded"),
         (1014, "bad gateway"),
-        (3000, "a registered code"),
+        (3000, "unauthorized"),
+        (3003, "forbidden"),
+        (3008, "timeout"),
+        (3010, "a registered code"),
         (4001, "a code of its own"),
     ],
 )
@@ -63,7 +66,13 @@ async def test_every_close_code_is_named(code, words):
         assert "long" in failure.reason
         assert failure.reason.isprintable()
         assert failure.stage is Stage.SESSION
-        assert failure.kind is (FailureClass.OVERLOAD if code == 1013 else FailureClass.TRANSIENT)
+        classes = {
+            1013: FailureClass.OVERLOAD,
+            3000: FailureClass.CREDENTIALS,
+            3003: FailureClass.CREDENTIALS,
+        }
+        assert failure.kind is classes.get(code, FailureClass.TRANSIENT)
+        assert failure.hint or code not in (1008, 1011, 3000, 3003)
         assert session.facts["close_code"] == code
         assert listener.changes == 1
 

@@ -34,7 +34,7 @@ from tests.unit.websocket.peer import (
         ("429 Too Many Requests", FailureClass.OVERLOAD),
         ("500 Internal Server Error", FailureClass.TRANSIENT),
         ("502 Bad Gateway", FailureClass.TRANSIENT),
-        ("503 Service Unavailable", FailureClass.TRANSIENT),
+        ("503 Service Unavailable", FailureClass.OVERLOAD),
         ("599 Whatever", FailureClass.TRANSIENT),
     ],
 )
