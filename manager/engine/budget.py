@@ -13,8 +13,10 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager
 
+from manager.endpoint import Endpoint
+from manager.engine.ban import Bans
 from manager.engine.clock import Clock
-from manager.model import BudgetStatus
+from manager.model import BudgetStatus, Failure
 from manager.settings import Policy
 
 
@@ -53,6 +55,7 @@ class LoginBudget:
         self._lines: dict[str, deque[asyncio.Future[None]]] = defaultdict(deque)
         self._policies: dict[str, Policy] = {}
         """By which numbers a host was last asked for."""
+        self._bans = Bans()
 
     def load(self) -> None:
         """Take over the refusals of an earlier run; what cannot be read is left out."""
@@ -128,6 +131,15 @@ class LoginBudget:
         shift = self._clock.wall() - self._clock.monotonic()
         self._ledger[host] = json.dumps([round(time + shift, 3) for time in recent])
         self._changed(self._status(host, policy))
+
+    def answered(self, host: str) -> None:
+        """Note that a host has taken a login."""
+        self._bans.answered(host, self._clock.monotonic())
+
+    def judged(self, endpoint: Endpoint, failure: Failure, policy: Policy) -> Failure:
+        """Return what ended an attempt, in words about a ban where its host has probably banned us."""
+        refusals = self._recent(endpoint.host, policy)
+        return self._bans.judged(endpoint, failure, refusals, policy.login_window, self._clock.monotonic())
 
     def _recent(self, host: str, policy: Policy) -> list[float]:
         self._policies[host] = policy

@@ -374,7 +374,9 @@ class Supervisor:
             failure = failure_of(error, listener.stage)
         else:
             self._credentials.accepted(endpoint.host)
+            self._budget.answered(endpoint.host)
             return session
+        failure = self._budget.judged(endpoint, failure, self._policy)
         if failure.kind is FailureClass.CREDENTIALS:
             self._credentials.refused(failure, endpoint.host, slot)
         raise LifeOver(failure)
