@@ -9,6 +9,7 @@ import msgspec
 
 from manager.events import Event, Gap
 from manager.model import Outcome, Position, Snapshot
+from manager.wire import WireMessage
 
 
 class Reconnect(msgspec.Struct, frozen=True, kw_only=True, tag="reconnect"):
@@ -59,4 +60,13 @@ class ManagerClient(Protocol):
         Raises:
             manager.errors.UnknownConnectionError: no connection has the name.
             manager.errors.TrunklineError: the settings cannot be used; nothing has changed.
+        """
+
+    def wire(self, name: str, since: Position | None = None) -> AsyncIterator[WireMessage | Gap]:
+        """Yield what a connection sent and received after a position, then what follows, secrets masked.
+
+        All that is held where `since` is None; a `Gap` counts what is no longer. Ends with the connection.
+
+        Raises:
+            manager.errors.UnknownConnectionError: no connection has the name.
         """

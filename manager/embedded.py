@@ -20,11 +20,13 @@ from manager.errors import ManagerGoneError, TrunklineError
 from manager.events import Event, Gap
 from manager.model import Outcome, Position, Result, Snapshot
 from manager.settings import ConnectionSettings
+from manager.wire import WireMessage
 
 if TYPE_CHECKING:
     from manager.drivers.base import DriverFactory
     from manager.manager import ConnectionManager
     from manager.ring import EventRing
+    from manager.wirering import WireRing
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +164,32 @@ class EmbeddedClient:
             manager.errors.UnknownConnectionError: no connection has the name.
         """
         return await self._ask(self._carry_out, command)
+
+    async def wire(self, name: str, since: Position | None = None) -> AsyncIterator[WireMessage | Gap]:
+        """Yield what a connection sent and received after a position, then what follows, secrets masked.
+
+        All that is held where `since` is None; a `Gap` counts what is no longer. Ends with the connection.
+
+        Raises:
+            manager.errors.UnknownConnectionError: no connection has the name.
+        """
+        ring = await self._ask(self._wire_ring, name)
+        position = since
+        while batch := await self._ask(self._next_wire, ring, position):
+            messages, position = batch
+            for message in messages:
+                yield message
+
+    async def _wire_ring(self, manager: ConnectionManager, name: str) -> WireRing:
+        return manager.wire_ring(name)
+
+    async def _next_wire(
+        self,
+        manager: ConnectionManager,  # noqa: ARG002 - who owns the ring
+        ring: WireRing,
+        since: Position | None,
+    ) -> tuple[list[WireMessage | Gap], Position] | None:
+        return ring.after(since) if await ring.wait(since) else None
 
     async def _snapshot(self, manager: ConnectionManager) -> Snapshot:
         return manager.snapshot()

@@ -45,6 +45,8 @@ from manager.publisher import Publisher
 from manager.ring import EventRing
 from manager.settings import ConnectionSettings
 from manager.store import Store
+from manager.wire import WireMessage
+from manager.wirering import WireRing, WireRings
 
 DRIVERS = {
     "ami": "manager.drivers.ami",
@@ -97,6 +99,7 @@ class ConnectionManager:
         self._watchdog = Watchdog(self._stalled) if isinstance(self._clock, SystemClock) else None
         self._publisher = Publisher(self._clock)
         self._streams = MessageStreams()
+        self._wires = WireRings(self._clock)
         self._groups = Groups(self._clock)
         self._budget = LoginBudget(self._clock, self._store.section("login budget"), self._budget_changed)
 
@@ -133,6 +136,7 @@ class ConnectionManager:
             if self._watchdog is not None:
                 self._watchdog.stop()
             self._streams.end_all()
+            self._wires.close()
             self._publisher.ring.close()
             self._store.save()
 
@@ -164,6 +168,7 @@ class ConnectionManager:
             if self._supervisors.get(name) is supervisor:
                 del self._supervisors[name]
                 self._streams.end(name)
+                self._wires.remove(name)
                 self._publisher.publish(Removed, supervisor.status)
 
     async def reload(self, connections: Iterable[ConnectionSettings]) -> None:
@@ -340,6 +345,26 @@ class ConnectionManager:
         self._supervisor(name)
         return self._streams.open(name)
 
+    def wire_ring(self, name: str) -> WireRing:
+        """Return the last protocol messages of a connection, their secrets masked.
+
+        Raises:
+            UnknownConnectionError: no connection has the name.
+        """
+        self._supervisor(name)
+        return self._wires[name]
+
+    def wire(self, name: str, since: Position | None = None) -> AsyncIterator[WireMessage | Gap]:
+        """Yield what a connection sent and received after a position, then what follows, secrets masked.
+
+        All that is held where `since` is None (32 KiB a connection, 16 MiB in all); a `Gap` counts what is no
+        longer. Ends when the connection is removed or the manager stopped.
+
+        Raises:
+            UnknownConnectionError: no connection has the name.
+        """
+        return self.wire_ring(name).read(since)
+
     def session(self, name: str) -> Session:
         """Return the usable session of a connection, to send on; it is gone when the connection drops.
 
@@ -363,6 +388,7 @@ class ConnectionManager:
             groups=self._groups,
             publish=self._publisher.publish,
             deliver=partial(self._streams.deliver, settings.name),
+            record=self._wires[settings.name].record,
             chance=self._chance,
         )
 

@@ -36,14 +36,15 @@ def quoted(text: str, limit: int = LONGEST_QUOTE, secrets: Iterable[Secret] = ()
 
 
 def _masked(text: str, secrets: Iterable[Secret]) -> str:
-    forms = {form for secret in secrets for form in _forms(secret.reveal())}
+    forms = {form for secret in secrets for form in forms_of(secret.reveal())}
     if not forms:
         return text
     # The longest first: where one is part of another, nothing of the other may stay.
     return re.sub("|".join(map(re.escape, sorted(forms, key=len, reverse=True))), MASK, text)
 
 
-def _forms(secret: str) -> set[str]:
+def forms_of(secret: str) -> set[str]:
+    """Return how a secret may stand in a text: as it is, its words alone, and either within an address."""
     words = {word for word in secret.split() if len(word) >= _SHORTEST_WORD}
     plain = {secret, *words} - {""}
     return plain | {quote(form, safe="", errors="replace") for form in plain}

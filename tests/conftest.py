@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from manager.drivers.tap import Tap
 from tests.pki import Pki
 
 # How long an example takes says something about the machine, nothing about the code.
@@ -40,6 +41,23 @@ def _no_secret_in_any_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
         yield
     root.removeHandler(ear)
     assert not ear.leaks
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_in_any_record(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Look at every message that a driver hands on to be recorded."""
+    leaks: list[bytes] = []
+    masked = Tap._masked
+
+    def watched(*arguments) -> bytes:
+        raw = masked(*arguments)
+        if CANARIES.search(raw.decode("latin-1")):
+            leaks.append(raw)
+        return raw
+
+    monkeypatch.setattr(Tap, "_masked", watched)
+    yield
+    assert not leaks
 
 
 @pytest.hookimpl(wrapper=True)

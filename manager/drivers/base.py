@@ -12,6 +12,7 @@ from typing import Protocol
 from manager.endpoint import Endpoint
 from manager.model import Facts, FactValue, Failure, Stage
 from manager.settings import ConnectionSettings
+from manager.wire import WireKind
 
 Memory = MutableMapping[str, str]
 """What a driver wants to find again after a restart (a Contact, an instance id); never a secret."""
@@ -54,6 +55,9 @@ class SessionListener(Protocol):
 
     def received(self, message: object) -> None:
         """Hand a message of the peer to whoever subscribed to them."""
+
+    def wire(self, kind: WireKind, content: bytes, *, sent: bool) -> None:
+        """Keep a message of the protocol, its secrets masked (`drivers/tap.py`); also at the very end."""
 
 
 class Session(Protocol):

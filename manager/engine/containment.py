@@ -25,6 +25,7 @@ from manager.plugins import PluginError
 from manager.secret import SecretUnavailableError
 from manager.settings import ConnectionSettings
 from manager.trace import frames_of
+from manager.wire import WireKind
 
 log = logging.getLogger(__name__)
 
@@ -346,3 +347,8 @@ class ContainedListener:
     def received(self, message: object) -> None:
         """Pass on a message of the peer."""
         self._listener.received(message)
+
+    def wire(self, kind: WireKind, content: bytes, *, sent: bool) -> None:
+        """Pass on a message of the protocol."""
+        if isinstance(kind, WireKind) and isinstance(content, bytes):
+            self._listener.wire(kind, content, sent=bool(sent))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from manager.model import Facts, Failure, Stage
+from manager.wire import Life, Record, WireKind
 
 
 class Hearer(Protocol):
@@ -18,6 +19,10 @@ class Hearer(Protocol):
     @property
     def listening(self) -> bool:
         """Whether a session is in use or being opened."""
+
+    @property
+    def record(self) -> Record:
+        """Where the messages of its sessions are kept."""
 
     def ordered(self, addresses: Sequence[str]) -> list[str]:
         """The name of the endpoint was looked up."""
@@ -39,11 +44,15 @@ class Hearer(Protocol):
 
 
 class GenerationListener:
-    """Hears one session; once it has ended or another has taken its place, late calls are dropped."""
+    """Hears one session; once it has ended or another has taken its place, late calls are dropped.
 
-    def __init__(self, hearer: Hearer) -> None:
+    What goes over its wire is kept to the last: a Logoff belongs to the session that it ends.
+    """
+
+    def __init__(self, hearer: Hearer, endpoint: str) -> None:
         self._hearer = hearer
         self._generation = hearer.generation
+        self._life = Life(hearer.generation, endpoint)
         self.stage = Stage.LOOKUP
         """How far opening has come."""
 
@@ -83,3 +92,7 @@ class GenerationListener:
         """Pass on a message of the peer."""
         if self._current:
             self._hearer.received(message)
+
+    def wire(self, kind: WireKind, content: bytes, *, sent: bool) -> None:
+        """Keep a message of the protocol."""
+        self._hearer.record(self._life, kind, content, sent=sent)

@@ -38,6 +38,7 @@ from manager.engine.wake import Wake
 from manager.model import Facts, Failure, FailureClass, Phase, Stage, Status
 from manager.settings import ConnectionSettings
 from manager.trace import frames_of
+from manager.wire import Record
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Supervisor:
         groups: Groups,
         publish: Publish,
         deliver: Callable[[object], None],
+        record: Record,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
@@ -63,6 +65,7 @@ class Supervisor:
         self._clock = clock
         self._budget = budget
         self._deliver = deliver
+        self.record = record
         self._chance = chance
         self._pool = Pool(settings.endpoints, settings.strategy, chance=chance)
         self._homing = Homing(clock)
@@ -360,7 +363,7 @@ class Supervisor:
             self._woken.clear()
 
     async def _open_in_time(self, endpoint: Endpoint, slot: Slot | None) -> Session:
-        listener = GenerationListener(self)
+        listener = GenerationListener(self, endpoint.label)
         self._sibling.opens()
         try:
             async with Deadline(self._policy.connect_timeout):

@@ -16,6 +16,7 @@ from manager.manager import DRIVERS
 from manager.model import Facts, Failure, Stage
 from manager.secret import Secret, SecretSource
 from manager.settings import AmiSettings, ConnectionSettings, Policy, SipSettings, Tls, WebSocketSettings
+from manager.wire import WireKind
 from tests.real.asterisk import Asterisk
 from tests.real.authority import Authority
 from tests.real.kamailio import Kamailio
@@ -143,6 +144,8 @@ class Witness:
 
     def received(self, message: object) -> None:
         self.messages.put_nowait(message)
+
+    def wire(self, kind: WireKind, content: bytes, *, sent: bool) -> None: ...
 
 
 @asynccontextmanager

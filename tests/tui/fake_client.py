@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from msgspec.structs import replace
 
 from manager.client import Command
+from manager.errors import UnknownConnectionError
 from manager.events import ConnectionEvent, Event, Gap, Removed, StateChanged
 from manager.model import (
     Band,
@@ -25,6 +26,7 @@ from manager.model import (
     Stage,
     Status,
 )
+from manager.wire import WireMessage
 
 CLOCK_AHEAD = 5000.0
 """The manager's monotonic clock is another one, so that a test notices when it is not converted."""
@@ -58,7 +60,8 @@ class FakeClient:
         self.answer: Callable[[Command], Outcome] = lambda _command: ()
         self.snapshots = 0
         self.snapshot_error: Exception | None = None
-        self.history: list[Event | Gap] = []
+        self.told: list[Event | Gap] = []
+        self.wires: dict[str, list[WireMessage | Gap]] = {}
         self.epoch = "first"
         self._seq = 0
         self._readers: list[asyncio.Queue[Event | Gap | None]] = []
@@ -84,7 +87,7 @@ class FakeClient:
 
     async def events(self, since: Position) -> AsyncIterator[Event | Gap]:
         reader: asyncio.Queue[Event | Gap | None] = asyncio.Queue()
-        for event in self.history:
+        for event in self.told:
             if isinstance(event, Gap) or event.seq > since.seq:
                 reader.put_nowait(event)
         self._readers.append(reader)
@@ -99,6 +102,18 @@ class FakeClient:
         await asyncio.sleep(0)
         return self.answer(command)
 
+    async def wire(self, name: str, since: Position | None = None) -> AsyncIterator[WireMessage | Gap]:
+        """Yield what a test has put in `wires`; then wait for ever, as on a connection that is silent."""
+        self._known(name)
+        for message in self.wires.get(name, []):
+            if since is None or isinstance(message, Gap) or message.position.seq > since.seq:
+                yield message
+        await asyncio.get_running_loop().create_future()
+
+    def _known(self, name: str) -> None:
+        if name not in self.statuses:
+            raise UnknownConnectionError(f"no connection is called {name!r}")
+
     def emit(self, kind: type[Event], **fields: object) -> Event:
         """Publish an event; a status in it is the connection's new one."""
         self._seq += 1
@@ -106,7 +121,7 @@ class FakeClient:
         if isinstance(status, Status):
             self.statuses[status.name] = status
         event = kind(seq=self._seq, time=time.time(), health=self.health, **fields)
-        self.history.append(event)
+        self.told.append(event)
         self._send(event)
         return event
 

@@ -32,6 +32,7 @@ from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 from panoramisk.message import Message
 
+from manager.drivers import masking
 from manager.drivers.ami.message import (
     AmiEvent,
     AmiReply,
@@ -43,7 +44,10 @@ from manager.drivers.ami.message import (
 )
 from manager.drivers.ami.reader import Reader, ReaderError
 from manager.drivers.stream import ClientTls, open_stream
+from manager.drivers.tap import Tap
 from manager.errors import NotConnectedError, TrunklineError
+from manager.secret import Secret
+from manager.wire import WireKind
 
 MAX_PENDING = 256
 """Actions of programs that may be under way at once."""
@@ -157,7 +161,10 @@ class OneLifeProtocol(AMIProtocol):  # type: ignore[misc] # panoramisk has no ty
 
     def send(self, data: PendingAction, as_list: bool | None = None) -> asyncio.Future[object]:  # noqa: ARG002
         # `as_list` is what `Manager.send_action` passes; here the reply says whether a list follows.
-        self.transport.write(encode(data))
+        raw = encode(data)
+        self.connection.tap.hide(*(value for value in data.values() if isinstance(value, Secret)))
+        self.connection.tap.sent(WireKind.AMI, raw, masking.ami)
+        self.transport.write(raw)
         return data.future  # type: ignore[no-any-return] # panoramisk has no types
 
     def forget(self, action: PendingAction) -> None:
@@ -168,14 +175,15 @@ class OneLifeProtocol(AMIProtocol):  # type: ignore[misc] # panoramisk has no ty
     def data_received(self, data: bytes) -> None:
         try:
             for headers in self.reader.feed(data):
+                self._hear_banner()
+                self.connection.tap.received(WireKind.AMI, self.reader.raw, masking.ami)
                 self.handle_message(Received(headers))
                 if self.closed:
                     return
         except ReaderError as error:
             self.error = error
             self.close()
-        if self.reader.banner is not None and not self.banner.done():
-            self.banner.set_result(self.reader.banner)
+        self._hear_banner()
 
     def handle_message(self, message: Received) -> None:
         action = self.responses.get(message.action_id)
@@ -213,6 +221,11 @@ class OneLifeProtocol(AMIProtocol):  # type: ignore[misc] # panoramisk has no ty
         else:
             self.connection_lost(None)
 
+    def _hear_banner(self) -> None:
+        if self.reader.banner is not None and not self.banner.done():
+            self.connection.tap.received(WireKind.AMI, self.reader.banner)
+            self.banner.set_result(self.reader.banner)
+
     def _answer(self, action: PendingAction, message: Received) -> None:
         if action.add_message(message):
             del self.responses[action.id]
@@ -231,9 +244,10 @@ class OneLifeProtocol(AMIProtocol):  # type: ignore[misc] # panoramisk has no ty
 class Connection(Manager):  # type: ignore[misc] # panoramisk has no types
     """One connection to a manager interface: attached once, lost once, never again."""
 
-    def __init__(self, received: Callable[[AmiEvent], None]) -> None:
+    def __init__(self, received: Callable[[AmiEvent], None], tap: Tap) -> None:
         super().__init__(loop=asyncio.get_running_loop())
         self.received = received
+        self.tap = tap
         self.protocol = OneLifeProtocol(self)
         self.lost: asyncio.Future[Exception | None] = self.loop.create_future()
         """Ends when the connection is over, in what ended it; None for an orderly end."""

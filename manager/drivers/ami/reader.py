@@ -34,10 +34,14 @@ class Reader:
 
     def __init__(self) -> None:
         self.banner: str | None = None
+        self.raw = b""
+        """The message that was yielded last, as it came."""
         self._buffer = bytearray()
         self._searched = 0
         """How much of the buffer is known to hold no line end."""
         self._headers: list[tuple[str, str]] = []
+        self._lines: list[bytes] = []
+        """Its lines as they came."""
         self._size = 0
         """Bytes of the message that `_headers` is the beginning of."""
         self._follows = False
@@ -68,6 +72,7 @@ class Reader:
         except ReaderError as error:
             self._error = error
             self._headers.clear()
+            self._lines.clear()
             start = len(self._buffer)
             raise
         finally:
@@ -85,6 +90,7 @@ class Reader:
             self.banner = text
             return None
         ended_by_crlf = line.endswith(b"\r")
+        self._lines.append(line)
         if not text and (ended_by_crlf or not self._raw):
             return self._finish()
         self._size += len(line) + 1
@@ -109,7 +115,9 @@ class Reader:
 
     def _finish(self) -> Headers | None:
         headers = tuple(self._headers)
+        self.raw = b"\n".join(self._lines) + b"\n"
         self._headers.clear()
+        self._lines.clear()
         self._size = 0
         self._follows = self._raw = False
         return headers or None

@@ -14,6 +14,7 @@ from manager.drivers.ami.message import AmiEvent, AmiReply
 from manager.drivers.ami.reader import ReaderError
 from manager.drivers.base import DriverError, SessionListener
 from manager.drivers.failures import failure_of
+from manager.drivers.tap import Tap
 from manager.errors import NotConnectedError
 from manager.model import FactValue, Failure, FailureClass, Stage
 from manager.secret import Secret
@@ -40,7 +41,7 @@ class AmiSession:
     """
 
     def __init__(self, listener: SessionListener, secret: Secret) -> None:
-        self.connection = Connection(self._received)
+        self.connection = Connection(self._received, Tap(listener, [secret]))
         self._listener = listener
         self._secret = secret
         self._facts: dict[str, FactValue] = {}

@@ -149,7 +149,7 @@ class _Opening:
             from manager.drivers.sip.websocket import open_websocket  # noqa: PLC0415 - if used
 
             return await open_websocket(
-                target, session.flow, url=self._url(target), tls=tls, reached=self._reach
+                target, session.flow, session.tap, url=self._url(target), tls=tls, reached=self._reach
             )
         port = recall(self._memory, self._key).port
         return await open_wire(target, session.flow, local_port=port, tls=tls, reached=self._reach)

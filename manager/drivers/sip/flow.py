@@ -11,13 +11,16 @@ import secrets
 from collections.abc import Callable
 from typing import Protocol
 
+from manager.drivers import masking
 from manager.drivers.base import DriverError
 from manager.drivers.sip.address import AddressError, host_port, parse_via
 from manager.drivers.sip.framing import KeepAlive
 from manager.drivers.sip.message import MessageError, Request, Response, cseq_of, parse_message
 from manager.drivers.sip.transaction import ClientTransaction, ServerTransaction, State
 from manager.drivers.sip.transport import Wire
+from manager.drivers.tap import Tap
 from manager.model import Failure, FailureClass, Stage
+from manager.wire import WireKind
 
 MAX_SERVER_TRANSACTIONS = 256
 _MAGIC = "z9hG4bK"
@@ -36,7 +39,7 @@ class Answerer(Protocol):
 class Flow:
     """Requests and responses over one wire; hears it as its `Receiver`."""
 
-    def __init__(self, answerer: Answerer, clock: Callable[[], float]) -> None:
+    def __init__(self, answerer: Answerer, tap: Tap, clock: Callable[[], float]) -> None:
         self.over: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
         """Done when the wire is lost, with why."""
         self.dropped = 0
@@ -45,6 +48,7 @@ class Flow:
         """Whether the peer has ever answered a keep-alive."""
         self._ponged_before = False
         self._answerer = answerer
+        self._tap = tap
         self._clock = clock
         self._wire: Wire | None = None
         self._via = ""
@@ -80,7 +84,7 @@ class Flow:
         key = (branch, request.method)
         self._clients[key] = transaction, future
         try:
-            self.wire.send(raw)
+            self._send(raw)
             self._check_alive()
             self._schedule()
             return await future
@@ -98,13 +102,13 @@ class Flow:
         if self._pong is None:
             self._pong = asyncio.get_running_loop().create_future()
         pong = self._pong
-        self.wire.send(b"\r\n\r\n")
+        self._send(b"\r\n\r\n")
         await asyncio.shield(pong)
 
     def nudge(self) -> None:
         """Send an empty line without waiting, to learn whether the peer answers them."""
         if not self.over.done():
-            self.wire.send(b"\r\n\r\n")
+            self._send(b"\r\n\r\n")
 
     async def close(self) -> None:
         """End every transaction and the wire, and return when nothing is left."""
@@ -117,6 +121,7 @@ class Flow:
         if self.over.done() or self._wire is None:
             self.dropped += 1
             return
+        self._tap.received(WireKind.SIP, raw, masking.sip)
         try:
             message = parse_message(raw)
             if isinstance(message, Response):
@@ -133,12 +138,15 @@ class Flow:
 
         Where a second one follows, the peer has pinged us, and the first answered nothing.
         """
+        self._tap.received(WireKind.SIP, KeepAlive.PONG.value)
         if line is KeepAlive.PONG:
             self._ponged_before, self.ponged = self.ponged, True
         else:
             self.ponged = self._ponged_before
         pong, self._pong = self._pong, None
-        if pong is not None and not pong.done():
+        if pong is None and line is KeepAlive.PING:
+            self._tap.sent(WireKind.SIP, KeepAlive.PONG.value)  # by the wire
+        elif pong is not None and not pong.done():
             pong.set_result(None)
         return pong is not None
 
@@ -174,7 +182,7 @@ class Flow:
         if known is not None:
             again = known.repeated()
             if again is not None:
-                self.wire.send(again)
+                self._send(again)
             return
         if len(self._servers) >= MAX_SERVER_TRANSACTIONS:
             self.dropped += 1
@@ -186,7 +194,7 @@ class Flow:
         self._servers[key] = ServerTransaction(
             raw, invite=request.method == "INVITE", reliable=self.wire.reliable, now=now
         )
-        self.wire.send(raw)
+        self._send(raw)
 
     def _route(self, response: Response) -> None:
         """Tell the peer in its Via where it was heard (RFC 3261 §18.2.1, RFC 3581 §4)."""
@@ -232,7 +240,11 @@ class Flow:
 
     def _send_again(self, raw: bytes | None) -> None:
         if raw is not None and not self.over.done():
-            self.wire.send(raw)
+            self._send(raw)
+
+    def _send(self, raw: bytes) -> None:
+        self._tap.sent(WireKind.SIP, raw, masking.sip)
+        self.wire.send(raw)
 
     def _check_alive(self) -> None:
         if self.over.done():

@@ -17,6 +17,7 @@ from manager.drivers.sip.exchange import Exchange
 from manager.drivers.sip.flow import Flow
 from manager.drivers.sip.message import Request, Response
 from manager.drivers.sip.registration import Granted, Purpose, Registration
+from manager.drivers.tap import Tap
 from manager.model import FactValue, Failure, FailureClass, Stage
 from manager.text import quoted
 
@@ -36,7 +37,8 @@ class SipSession:
         refresh_timeout: float,
         clock: Callable[[], float],
     ) -> None:
-        self.flow = Flow(self, clock)
+        self.tap = Tap(listener, [registration.identity.password])
+        self.flow = Flow(self, self.tap, clock)
         self._registration = registration
         self._listener = listener
         self._invite_answer = invite_answer

@@ -25,6 +25,8 @@ from manager.drivers.sip.lookup import Target
 from manager.drivers.sip.message import MAX_BODY_BYTES
 from manager.drivers.sip.transport import Receiver, connected_socket
 from manager.drivers.stream import ClientTls, open_stream
+from manager.drivers.tap import Tap
+from manager.drivers.tapped import TappedConnection
 from manager.model import Failure, FailureClass, Stage
 
 MAX_WAITING = 64
@@ -93,6 +95,7 @@ class WebSocketWire:
 async def open_websocket(
     target: Target,
     receiver: Receiver,
+    tap: Tap,
     *,
     url: str,
     tls: ClientTls | None,
@@ -119,7 +122,8 @@ async def open_websocket(
     if tls is not None:
         reached(Stage.TLS)
     protocol = ClientProtocol(uri, subprotocols=[Subprotocol("sip")], max_size=MAX_BODY_BYTES, logger=_SILENT)
-    connection = ClientConnection(protocol, ping_interval=None, close_timeout=0.0)
+    connection = TappedConnection(protocol, ping_interval=None, close_timeout=0.0)
+    connection.tap = tap
     await open_stream(connected, connection, tls)
     reached(Stage.HANDSHAKE)
     try:

@@ -13,6 +13,7 @@ from manager.drivers.base import DriverError, Memory, SessionListener
 from manager.drivers.dial import dial, knock
 from manager.drivers.failures import failure_of
 from manager.drivers.stream import ClientTls
+from manager.drivers.tap import Tap
 from manager.drivers.tls import client_context
 from manager.drivers.websocket.endings import no_common_subprotocol, refused
 from manager.drivers.websocket.handshake import Handshake, prepare
@@ -42,8 +43,11 @@ class WebSocketDriver:
         """
         handshake = await self._prepare(endpoint, listener)
         asking = Stage.LOGIN if handshake.proves_identity else Stage.HANDSHAKE
-        connection = await self._connect(endpoint, handshake, asking, listener)
-        session = WebSocketSession(connection, self._settings, handshake, listener, ari=_is_ari(endpoint))
+        tap = Tap(listener, handshake.secrets)
+        connection = await self._connect(endpoint, handshake, asking, listener, tap)
+        session = WebSocketSession(
+            connection, self._settings, handshake, listener, tap, ari=_is_ari(endpoint)
+        )
         try:
             self._check_subprotocol(connection, endpoint)
             await self._greet(session, handshake, listener)
@@ -73,7 +77,12 @@ class WebSocketDriver:
         raise DriverError(failure)
 
     async def _connect(
-        self, endpoint: Endpoint, handshake: Handshake, asking: Stage, listener: SessionListener
+        self,
+        endpoint: Endpoint,
+        handshake: Handshake,
+        asking: Stage,
+        listener: SessionListener,
+        tap: Tap,
     ) -> Connection:
         tls = self._tls(endpoint)
         sock = None
@@ -83,7 +92,7 @@ class WebSocketDriver:
             listener.reached(Stage.CONNECT)
         opening: Opening | None = None
         try:
-            opening = self._opening(handshake, sock, tls, asking=asking, listener=listener)
+            opening = self._opening(handshake, sock, tls, asking=asking, listener=listener, tap=tap)
             connection = await opening
         except (OSError, WebSocketException, ImportError, ValueError) as error:
             failure = refused(
@@ -111,6 +120,7 @@ class WebSocketDriver:
         *,
         asking: Stage,
         listener: SessionListener,
+        tap: Tap,
     ) -> Opening:
         settings = self._settings
         return Opening(
@@ -119,6 +129,7 @@ class WebSocketDriver:
             tls,
             asking=asking,
             listener=listener,
+            tap=tap,
             additional_headers=[(name, value.reveal()) for name, value in handshake.headers],
             subprotocols=[Subprotocol(name) for name in settings.subprotocols] or None,
             compression="deflate" if settings.compression else None,

@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from manager.drivers.base import SessionListener
 from manager.drivers.stream import ClientTls, open_stream
+from manager.drivers.tap import Tap
 from manager.drivers.websocket.session import CLOSE_TIMEOUT, Connection
 from manager.model import Stage
 
@@ -33,6 +34,7 @@ class Opening(connect):
         *,
         asking: Stage,
         listener: SessionListener,
+        tap: Tap,
         **options: Any,
     ) -> None:
         """Prepare to open `url` over `sock`, or through `options["proxy"]` where there is none.
@@ -43,6 +45,7 @@ class Opening(connect):
             tls: how to check the server, where the address asks for TLS.
             asking: the stage that begins when the request goes out.
             listener: who is told of the stages.
+            tap: what records the handshake and what follows.
             options: further options of the library.
 
         Raises:
@@ -64,6 +67,7 @@ class Opening(connect):
         self._tls = tls
         self._asking = asking
         self._listener = listener
+        self._tap = tap
         self.stage = Stage.CONNECT
         """How far the opening has come."""
 
@@ -76,6 +80,8 @@ class Opening(connect):
                 self._reach(Stage.TLS)
             connection = self.factory(self.ws_uri)
             await open_stream(self._sock, connection, self._tls)
+        assert isinstance(connection, Connection)  # noqa: S101 - made by `create_connection`
+        connection.tap = self._tap
         self._reach(self._asking)
         return connection
 

@@ -7,16 +7,18 @@ import contextlib
 from typing import Any, ClassVar
 
 import msgspec
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from manager.drivers.base import DriverError, SessionListener
+from manager.drivers.tap import Tap
+from manager.drivers.tapped import TappedConnection
 from manager.drivers.websocket.endings import ended
 from manager.drivers.websocket.handshake import Handshake
 from manager.errors import NotConnectedError
 from manager.model import FactValue, Failure, FailureClass, Stage
 from manager.settings import WebSocketSettings
+from manager.wire import WireKind
 
 CLOSE_TIMEOUT = 1.0
 """Seconds that the server gets to finish a closing handshake."""
@@ -26,7 +28,7 @@ POLITE_CLOSE = 2.0
 _CLOSED_HERE = Failure(kind=FailureClass.TRANSIENT, stage=Stage.SESSION, reason="closed here")
 
 
-class Connection(ClientConnection):
+class Connection(TappedConnection):
     """The library's connection, with an end to every closing handshake.
 
     The library waits for the server to close TCP after a close frame, or after a failed handshake, until
@@ -69,6 +71,7 @@ class WebSocketSession:
         settings: WebSocketSettings,
         handshake: Handshake,
         listener: SessionListener,
+        tap: Tap,
         *,
         ari: bool,
     ) -> None:
@@ -76,6 +79,7 @@ class WebSocketSession:
         self._settings = settings
         self._quote = handshake.quoted
         self._listener = listener
+        self._tap = tap
         self._ari = ari
         """Whether this is Asterisk's event stream, which says when another client took it over."""
         self._counts = {"messages_in": 0, "messages_out": 0, "bytes_in": 0, "bytes_out": 0}
@@ -153,6 +157,7 @@ class WebSocketSession:
             await self._connection.send(message)
             # The library also returns from waiting for a full buffer when the connection is lost meanwhile.
             if self._connection.state is not State.CLOSED:
+                self._tap.sent(_kind_of(message), message)
                 self._counts["messages_out"] += 1
                 self._counts["bytes_out"] += _size(message)
                 return
@@ -191,6 +196,7 @@ class WebSocketSession:
             self._finish(_CLOSED_HERE)
 
     def _take(self, message: str | bytes) -> None:
+        self._tap.received(_kind_of(message), message)
         self._counts["messages_in"] += 1
         self._counts["bytes_in"] += _size(message)
         if self._awaited:
@@ -234,6 +240,10 @@ class WebSocketSession:
     def _finish(self, failure: Failure) -> None:
         if not self._over.done():
             self._over.set_result(failure)
+
+
+def _kind_of(message: str | bytes) -> WireKind:
+    return WireKind.TEXT if isinstance(message, str) else WireKind.BINARY
 
 
 def _size(message: str | bytes) -> int:

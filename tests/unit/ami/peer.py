@@ -13,6 +13,7 @@ from manager.endpoint import parse_endpoint
 from manager.model import Facts, Failure, Stage
 from manager.secret import Secret, SecretSource
 from manager.settings import AmiSettings, Tls
+from manager.wire import WireKind
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 CANARY = "c4n4ry-s3cret"
@@ -23,6 +24,7 @@ class Recorder:
     """Listens to a session and keeps what it heard."""
 
     def __init__(self) -> None:
+        self.wires: list[tuple[WireKind, bytes, bool]] = []
         self.stages: list[Stage] = []
         self.events: list[AmiEvent] = []
         self.changes = 0
@@ -49,6 +51,9 @@ class Recorder:
         assert isinstance(message, AmiEvent)
         self.events.append(message)
         self._heard.set()
+
+    def wire(self, kind: WireKind, content: bytes, *, sent: bool) -> None:
+        self.wires.append((kind, content, sent))
 
     async def event(self, name: str) -> AmiEvent:
         """Wait for an event of this name."""

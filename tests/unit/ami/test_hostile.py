@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from manager.drivers.ami import AmiEvent
 from manager.drivers.ami.connection import Connection
+from manager.drivers.tap import Tap
 from manager.errors import NotConnectedError
-from tests.unit.ami.peer import BANNER, Peer, hold, opened
+from tests.unit.ami.peer import BANNER, Peer, Recorder, hold, opened
 
 _LINES = st.sampled_from(
     [
@@ -59,7 +60,7 @@ class Sink(asyncio.Transport):
 def test_no_message_raises_out_of_the_connection_or_is_lost_in_it(lines, junk):
     async def run() -> None:
         events: list[AmiEvent] = []
-        connection = Connection(events.append)
+        connection = Connection(events.append, Tap(Recorder()))
         transport = Sink()
         connection.protocol.connection_made(transport)
         connection.protocol.data_received(BANNER.encode())

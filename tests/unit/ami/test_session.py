@@ -6,6 +6,7 @@ import pytest
 
 from manager.drivers.ami.connection import Connection
 from manager.drivers.base import DriverError
+from manager.drivers.tap import Tap
 from manager.model import FailureClass, Stage
 from tests.unit.ami.peer import (
     Peer,
@@ -317,4 +318,4 @@ async def test_nothing_of_panoramisk_reconnects():
         assert not session.connection.awaiting_actions
         assert session.connection.pinger is None
         with pytest.raises(RuntimeError):
-            Connection(lambda _: None).connect()
+            Connection(lambda _: None, Tap(Recorder())).connect()

@@ -9,6 +9,7 @@ import pytest
 from manager.drivers import dial as dialling
 from manager.drivers.dial import dial
 from manager.model import Facts, Failure, Stage
+from manager.wire import WireKind
 
 
 class Listener:
@@ -30,6 +31,8 @@ class Listener:
     def reported(self, report: str, text: str, fields: Facts) -> None: ...
 
     def received(self, message: object) -> None: ...
+
+    def wire(self, kind: WireKind, content: bytes, *, sent: bool) -> None: ...
 
 
 @pytest.fixture

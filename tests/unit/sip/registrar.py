@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 
+from manager.wire import WireKind
+
 NONCE = "abc"
 REALM = "lab"
 
@@ -202,6 +204,7 @@ class Witness:
 
     def __init__(self) -> None:
         self.stages = []
+        self.wires: list[tuple[WireKind, bytes, bool]] = []
         self.refreshes = []
         self.reports = []
         self.changed = asyncio.Event()
@@ -227,6 +230,9 @@ class Witness:
 
     def received(self, message) -> None:
         raise AssertionError("SIP hands no messages on")
+
+    def wire(self, kind: WireKind, content: bytes, *, sent: bool) -> None:
+        self.wires.append((kind, content, sent))
 
     async def until(self, condition, seconds: float = 10.0) -> None:
         async with asyncio.timeout(seconds):

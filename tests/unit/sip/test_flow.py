@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from manager.drivers.sip import uas
 from manager.drivers.sip.flow import MAX_SERVER_TRANSACTIONS, Flow
 from manager.drivers.sip.message import parse_message
+from manager.drivers.tap import Tap
+from tests.unit.sip.registrar import Witness
 
 
 class Wire:
@@ -36,7 +38,7 @@ class Answerer:
 
 
 def flow_of():
-    flow = Flow(Answerer(), asyncio.get_running_loop().time)
+    flow = Flow(Answerer(), Tap(Witness()), asyncio.get_running_loop().time)
     flow.attach(Wire())
     return flow
 

@@ -16,6 +16,7 @@ from manager.endpoint import parse_endpoint
 from manager.model import Facts, Failure, Stage
 from manager.secret import Secret, SecretSource
 from manager.settings import WebSocketSettings
+from manager.wire import WireKind
 
 CANARY = "c4n4ry-s3cret"
 PATIENCE = 10.0
@@ -26,6 +27,7 @@ class Recorder:
     """Listens to a session and keeps what it heard."""
 
     def __init__(self) -> None:
+        self.wires: list[tuple[WireKind, bytes, bool]] = []
         self.stages: list[Stage] = []
         self.messages: list[object] = []
         self.reports: list[tuple[str, str, dict[str, object]]] = []
@@ -52,6 +54,9 @@ class Recorder:
     def received(self, message: object) -> None:
         self.messages.append(message)
         self._heard.set()
+
+    def wire(self, kind: WireKind, content: bytes, *, sent: bool) -> None:
+        self.wires.append((kind, content, sent))
 
     async def heard(self, count: int) -> list[object]:
         """Wait until this many messages have come."""
