@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from manager.events import Event, Gap
+from manager.history import History
 from manager.model import Outcome, Position, Snapshot
 from manager.wire import WireMessage
 
@@ -60,6 +61,13 @@ class ManagerClient(Protocol):
         Raises:
             manager.errors.UnknownConnectionError: no connection has the name.
             manager.errors.TrunklineError: the settings cannot be used; nothing has changed.
+        """
+
+    async def history(self, name: str) -> History:
+        """Return what became of a connection: its phases, attempts, sessions, failures and latencies.
+
+        Raises:
+            manager.errors.UnknownConnectionError: no connection has the name.
         """
 
     def wire(self, name: str, since: Position | None = None) -> AsyncIterator[WireMessage | Gap]:

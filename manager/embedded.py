@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from manager.client import Command, Pause, Reconnect, Refresh, Reload, Resume
 from manager.errors import ManagerGoneError, TrunklineError
 from manager.events import Event, Gap
+from manager.history import History
 from manager.model import Outcome, Position, Result, Snapshot
 from manager.settings import ConnectionSettings
 from manager.wire import WireMessage
@@ -165,6 +166,14 @@ class EmbeddedClient:
         """
         return await self._ask(self._carry_out, command)
 
+    async def history(self, name: str) -> History:
+        """Return what became of a connection: its phases, attempts, sessions, failures and latencies.
+
+        Raises:
+            manager.errors.UnknownConnectionError: no connection has the name.
+        """
+        return await self._ask(self._history, name)
+
     async def wire(self, name: str, since: Position | None = None) -> AsyncIterator[WireMessage | Gap]:
         """Yield what a connection sent and received after a position, then what follows, secrets masked.
 
@@ -179,6 +188,9 @@ class EmbeddedClient:
             messages, position = batch
             for message in messages:
                 yield message
+
+    async def _history(self, manager: ConnectionManager, name: str) -> History:
+        return manager.history(name)
 
     async def _wire_ring(self, manager: ConnectionManager, name: str) -> WireRing:
         return manager.wire_ring(name)

@@ -37,6 +37,7 @@ from manager.events import (
     Removed,
     Stalled,
 )
+from manager.history import History
 from manager.listeners import Listener
 from manager.messages import MessageStream, MessageStreams
 from manager.model import BudgetStatus, Outcome, Phase, Position, Snapshot, Status
@@ -259,6 +260,15 @@ class ConnectionManager:
             for name, supervisor in self._supervisors.items()
             if supervisor.status.phase.counts and not supervisor.status.phase.connected
         }
+
+    def history(self, name: str) -> History:
+        """Return what became of a connection: its phases, attempts, sessions, failures and latencies.
+
+        Raises:
+            UnknownConnectionError: no connection has the name.
+        """
+        self._supervisor(name)
+        return self._publisher.chronicle.history(name, self._clock.wall())
 
     # --- what is asked for ------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from manager.chronicle import Chronicle
 from manager.engine.clock import Clock
 from manager.engine.health import Aggregate, shares, steady_band
 from manager.engine.outage import Outage
@@ -24,6 +25,7 @@ class Publisher:
 
     def __init__(self, clock: Clock) -> None:
         self.ring = EventRing()
+        self.chronicle = Chronicle()
         self.listeners = Listeners(self._listener_detached)
         self._clock = clock
         self._aggregate = Aggregate()
@@ -62,6 +64,7 @@ class Publisher:
         """Make any event known."""
         event = kind(seq=self.ring.last + 1, time=self._clock.wall(), health=self.health, **fields)
         self.ring.append(event)
+        self.chronicle.note(event)
         self.listeners.emit(event_name(kind), event)
 
     def _listener_detached(self, listener: str, errors: int) -> None:

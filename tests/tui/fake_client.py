@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from manager.client import Command
 from manager.errors import UnknownConnectionError
 from manager.events import ConnectionEvent, Event, Gap, Removed, StateChanged
+from manager.history import History
 from manager.model import (
     Band,
     BudgetStatus,
@@ -61,6 +62,7 @@ class FakeClient:
         self.snapshots = 0
         self.snapshot_error: Exception | None = None
         self.told: list[Event | Gap] = []
+        self.histories: dict[str, History] = {}
         self.wires: dict[str, list[WireMessage | Gap]] = {}
         self.epoch = "first"
         self._seq = 0
@@ -101,6 +103,10 @@ class FakeClient:
         self.commands.append(command)
         await asyncio.sleep(0)
         return self.answer(command)
+
+    async def history(self, name: str) -> History:
+        self._known(name)
+        return self.histories.get(name, History(connection=name))
 
     async def wire(self, name: str, since: Position | None = None) -> AsyncIterator[WireMessage | Gap]:
         """Yield what a test has put in `wires`; then wait for ever, as on a connection that is silent."""
