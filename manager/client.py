@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from manager.effective import SettingRow
 from manager.events import Event, Gap
 from manager.history import History
 from manager.model import Outcome, Position, Snapshot
@@ -65,6 +66,13 @@ class ManagerClient(Protocol):
 
     async def history(self, name: str) -> History:
         """Return what became of a connection: its phases, attempts, sessions, failures and latencies.
+
+        Raises:
+            manager.errors.UnknownConnectionError: no connection has the name.
+        """
+
+    async def settings(self, name: str) -> tuple[SettingRow, ...]:
+        """Return the settings that count for a connection and where each comes from; secrets are masked.
 
         Raises:
             manager.errors.UnknownConnectionError: no connection has the name.

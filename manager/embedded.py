@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from manager.client import Command, Pause, Reconnect, Refresh, Reload, Resume
+from manager.effective import SettingRow
 from manager.errors import ManagerGoneError, TrunklineError
 from manager.events import Event, Gap
 from manager.history import History
@@ -174,6 +175,14 @@ class EmbeddedClient:
         """
         return await self._ask(self._history, name)
 
+    async def settings(self, name: str) -> tuple[SettingRow, ...]:
+        """Return the settings that count for a connection and where each comes from; secrets are masked.
+
+        Raises:
+            manager.errors.UnknownConnectionError: no connection has the name.
+        """
+        return await self._ask(self._settings, name)
+
     async def wire(self, name: str, since: Position | None = None) -> AsyncIterator[WireMessage | Gap]:
         """Yield what a connection sent and received after a position, then what follows, secrets masked.
 
@@ -191,6 +200,9 @@ class EmbeddedClient:
 
     async def _history(self, manager: ConnectionManager, name: str) -> History:
         return manager.history(name)
+
+    async def _settings(self, manager: ConnectionManager, name: str) -> tuple[SettingRow, ...]:
+        return manager.settings(name)
 
     async def _wire_ring(self, manager: ConnectionManager, name: str) -> WireRing:
         return manager.wire_ring(name)

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 from manager import plugins
 from manager.drivers.base import Driver, DriverFactory, Session
+from manager.effective import SettingRow, rows_of
 from manager.engine import operator
 from manager.engine.budget import LoginBudget
 from manager.engine.clock import Clock, SystemClock
@@ -192,6 +193,11 @@ class ConnectionManager:
             for settings in found.added:
                 if settings.name not in self._supervisors:
                     self.add(settings)
+            for settings in connections:
+                # One that is the same may stand in another line by now.
+                supervisor = self._supervisors.get(settings.name)
+                if supervisor is not None and supervisor.settings == settings:
+                    supervisor.settings = settings
             order = {settings.name: place for place, settings in enumerate(connections)}
             self._supervisors = dict(
                 sorted(self._supervisors.items(), key=lambda item: order.get(item[0], len(order)))
@@ -269,6 +275,14 @@ class ConnectionManager:
         """
         self._supervisor(name)
         return self._publisher.chronicle.history(name, self._clock.wall())
+
+    def settings(self, name: str) -> tuple[SettingRow, ...]:
+        """Return the settings that count for a connection and where each comes from; secrets are masked.
+
+        Raises:
+            UnknownConnectionError: no connection has the name.
+        """
+        return rows_of(self._supervisor(name).settings)
 
     # --- what is asked for ------------------------------------------------------------------------------
 

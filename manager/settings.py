@@ -12,6 +12,7 @@ import msgspec
 from manager.bounds import BOUNDS, contradictions
 from manager.endpoint import Endpoint
 from manager.secret import SecretSource
+from manager.sources import UNKNOWN, Sources
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +110,8 @@ class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Share in the aggregate health."""
     group: str | None = None
     """Connections that share a fate; the endpoint's host where it is not set."""
+    sources: Sources = UNKNOWN
+    """Where they were written down."""
 
     def __post_init__(self) -> None:
         if not self.name:

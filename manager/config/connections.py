@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from manager.config.installed import ConnectionType, InstalledTypes
-from manager.config.policies import Policies, read_numbers
+from manager.config.policies import Chosen, Policies, read_numbers
 from manager.config.positions import Place
 from manager.config.section import Notes, Section, Value, is_name, kind_of, nearest_of, secret_at, shown
 from manager.endpoint import Endpoint, EndpointError, is_secret_name, parse_endpoint
@@ -19,12 +19,12 @@ from manager.secret import Secret, SecretSource
 from manager.settings import (
     AmiSettings,
     ConnectionSettings,
-    Policy,
     SipSettings,
     Strategy,
     Tls,
     WebSocketSettings,
 )
+from manager.sources import Sources
 
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _A_PROXY = "http://host:port, also https, socks5, socks5h, socks4 or socks4a, without a path"
@@ -42,19 +42,20 @@ def clashes() -> list[str]:
     return Plugins(DRIVERS).clashes(_BUILT_IN) + Plugins(POLICIES).clashes(PRESETS)
 
 
-def read_defaults(section: Section, policies: Policies) -> tuple[str, Policy]:
-    """Read `[defaults]`: the policy that counts where a connection names none, its name first."""
-    name, policy = policies.chosen(section, "policy", ("default", Policy()))
-    policy = read_numbers(section, policy)
+def read_defaults(section: Section, policies: Policies) -> Chosen:
+    """Read `[defaults]`: the policy that counts where a connection names none."""
+    policy = read_numbers(section, policies.chosen(section, "policy", Chosen()))
     section.unknown(dict.fromkeys(_names_of_connections(), _IN_A_CONNECTION))
-    return name, policy
+    if "policy" not in section:
+        return policy
+    return replace(policy, sources={**policy.sources, "policy": section.notes.where(section.at("policy"))})
 
 
 def read_connection(
     name: str,
     content: Value,
     *,
-    defaults: tuple[str, Policy],
+    defaults: Chosen,
     policies: Policies,
     types: InstalledTypes,
     notes: Notes,
@@ -71,15 +72,17 @@ def read_connection(
         return None
     section = Section(content, place, notes)
     kind = _kind(section, types)
-    policy_name, policy = policies.chosen(section, "policy", defaults)
+    policy = policies.chosen(section, "policy", defaults)
+    numbers = read_numbers(section, policy)
     common = {
         "name": name or "?",  # a file with a mistake gives no settings
-        "policy": read_numbers(section, policy),
-        "policy_name": policy_name,
+        "policy": numbers.policy,
+        "policy_name": numbers.name,
         "strategy": _strategy(section),
         "tls": _tls(section),
         "weight": section.number("weight", 1.0, _A_WEIGHT, _is_weight),
         "group": section.optional_text("group", "1 to 64 characters that can be seen", is_name),
+        "sources": Sources(notes.file, notes.lines(content, place), policy.sources),
     }
     if kind is None:
         section.expect(_names_of_connections())
@@ -164,7 +167,7 @@ def _names_of_connections() -> set[str]:
     """Return the names that connections of the built-in types have, the numbers aside."""
     kinds = (AmiSettings, SipSettings, WebSocketSettings, Tls)
     fields: set[str] = set().union(*(kind.__struct_fields__ for kind in kinds))
-    return (fields | {"type"}) - {"name", "policy", "policy_name", "tls"}
+    return (fields | {"type"}) - {"name", "policy", "policy_name", "sources", "tls"}
 
 
 def _tls(section: Section) -> Tls:

@@ -51,7 +51,7 @@ def read_document(path: Path) -> Document:
     """
     text, mode = _read(path)
     content = _parse(path, text)
-    return Document(path, mode, content, Notes(Positions(text), path.absolute().parent))
+    return Document(path, mode, content, Notes(Positions(text), path.absolute()))
 
 
 def _read(path: Path) -> tuple[str, int]:

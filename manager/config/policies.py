@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from manager.bounds import BOUNDS, contradictions
@@ -16,6 +17,15 @@ from manager.settings import Policy
 _A_NAME = "1 to 64 characters that can be seen"
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A policy, its name, and where its numbers come from that are not built in."""
+
+    name: str = "default"
+    policy: Policy = PRESETS["default"]
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
 class Policies:
     """Every policy that a file may name: its own, the presets, and those that other packages bring.
 
@@ -27,7 +37,9 @@ class Policies:
         """Read `tables`, the content of `[policies]`."""
         self._tables = tables
         self._notes = notes
-        self._known: dict[str, Policy] = dict(PRESETS)
+        self._known: dict[str, Chosen] = {
+            name: _whole(name, policy, f"preset {name}") for name, policy in PRESETS.items()
+        }
         self._installed = Plugins(POLICIES)
         self._under_way: list[str] = []
         """The names that lead to the one being read, each the base of the one before."""
@@ -46,15 +58,15 @@ class Policies:
         others = dict.fromkeys((*self._tables, *self._installed.names))
         return [*PRESETS, *(name for name in others if name not in PRESETS)]
 
-    def chosen(self, section: Section, key: str, given: tuple[str, Policy]) -> tuple[str, Policy]:
-        """Return the policy that a table names under `key`, and its name; `given` where it names none."""
+    def chosen(self, section: Section, key: str, given: Chosen) -> Chosen:
+        """Return the policy that a table names under `key`; `given` where it names none."""
         name = section.raw(key)
         if name is None:
             return given
         if isinstance(name, str):
-            policy = self._known.get(name)
-            if policy is not None:
-                return name, policy
+            known = self._known.get(name)
+            if known is not None:
+                return known
             if name in self._under_way:
                 circle = [*self._under_way[self._under_way.index(name) :], name]
                 section.mistake(
@@ -62,47 +74,54 @@ class Policies:
                 )
                 return given
             if name in self._tables:
-                return name, self._read(name)
+                return self._read(name)
             if name in self._installed.names:
-                return name, self._install(section.at(key), name)
+                return self._install(section.at(key), name)
         self._unknown(section.at(key), name)
         return given
 
-    def _read(self, name: str) -> Policy:
+    def _read(self, name: str) -> Chosen:
         place: Place = ("policies", name)
         table = self._tables[name]
-        policy = PRESETS["default"]
+        read = Chosen(name)
         if isinstance(table, dict):
             self._under_way.append(name)
             section = Section(table, place, self._notes)
-            _, base = self.chosen(section, "base", ("default", policy))
-            policy = read_numbers(section, base)
+            read = replace(read_numbers(section, self.chosen(section, "base", Chosen())), name=name)
             section.unknown()
             self._under_way.pop()
         else:
             self._notes.mistake(place, kind_of(table), f"a table: [policies.{name}]")
-        self._known[name] = policy
-        return policy
+        self._known[name] = read
+        return read
 
-    def _install(self, place: Place, name: str) -> Policy:
+    def _install(self, place: Place, name: str) -> Chosen:
         """Return what a package offers; it stands in for itself only where it can be used."""
+        package = self._installed.package(name)
         try:
-            policy = self._known[name] = as_policy(self._installed.load(name), self._installed.package(name))
+            policy = as_policy(self._installed.load(name), package)
         except PluginError as error:
             self._notes.mistake(place, f"{shown(name)}, but {error}", error.hint)
-            return PRESETS["default"]
-        return policy
+            return Chosen(name)
+        found = self._known[name] = _whole(name, policy, f"policy {name} of {package}")
+        return found
 
     def _unknown(self, place: Place, name: Value) -> None:
         nearest = nearest_of(name, self.names) if isinstance(name, str) else ""
         self._notes.mistake(place, shown(name), "one of " + _listed(self.names), nearest=nearest)
 
 
-def read_numbers(section: Section, given: Policy) -> Policy:
+def _whole(name: str, policy: Policy, source: str) -> Chosen:
+    default = PRESETS["default"]
+    numbers = [each for each in Policy.__struct_fields__ if getattr(policy, each) != getattr(default, each)]
+    return Chosen(name, policy, dict.fromkeys(numbers, source))
+
+
+def read_numbers(section: Section, given: Chosen) -> Chosen:
     """Read the numbers by which a connection is kept up; `given` are those that are not set here."""
     numbers: dict[str, Any] = {}
     for name in Policy.__struct_fields__:
-        default = getattr(given, name)
+        default = getattr(given.policy, name)
         if isinstance(default, bool):
             numbers[name] = section.flag(name, default=default)
         elif BOUNDS[name].whole:
@@ -115,7 +134,11 @@ def read_numbers(section: Section, given: Policy) -> Policy:
         # `given` agrees with itself, so at least one of the two stands here.
         name = next(name for name in contradiction.names if name in section)
         section.mistake(name, contradiction.found, contradiction.expected)
-    return given if len(section.notes.mistakes) > before else Policy(**numbers)
+    if len(section.notes.mistakes) > before:
+        return given
+    here = {name: section.notes.where(section.at(name)) for name in numbers if name in section}
+    # One mapping for all that set nothing of their own: a file may hold thousands of connections.
+    return Chosen(given.name, Policy(**numbers), {**given.sources, **here} if here else given.sources)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -26,11 +26,12 @@ _NO_SECRET = SecretSource(plain=Secret(""))
 class Notes:
     """What is found out while a file is read: its mistakes, and where secrets stand in plain text."""
 
-    def __init__(self, positions: Positions, folder: Path) -> None:
+    def __init__(self, positions: Positions, path: Path) -> None:
         self.mistakes: list[Mistake] = []
         self.plain_secrets: list[Place] = []
-        self.folder = folder
+        self.folder = path.parent
         """What relative paths are relative to."""
+        self.file = path.name
         self._positions = positions
 
     def mistake(self, place: Place, found: str, expected: str, *, nearest: str = "") -> None:
@@ -44,6 +45,25 @@ class Notes:
                 nearest=nearest,
             )
         )
+
+    def where(self, place: Place) -> str:
+        """Return where a value of the file stands: `config.toml:5 [defaults]`."""
+        return f"{self.file}:{self._positions.line(place)} [{dotted(place[:-1])}]"
+
+    def lines(self, table: Mapping[str, Value], place: Place) -> dict[str, int]:
+        """Return the lines of what a table says, by the names in it; what arrays and tables hold apart."""
+        found: dict[str, int] = {}
+        for name, value in table.items():
+            within: list[Place] = [(name,)]
+            if isinstance(value, dict):
+                within += [(name, key) for key in value]
+            elif isinstance(value, list):
+                within += [(name, index) for index in range(len(value))]
+            for key in within:
+                line = self._positions.line((*place, *key))
+                if line is not None:
+                    found[dotted(key)] = line
+        return found
 
     def path(self, text: str, place: Place) -> Path:
         """Return the path that `text` names: `~` is a home, and relative is beside the file."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from msgspec.structs import replace
 
 from manager.client import Command
+from manager.effective import SettingRow
 from manager.errors import UnknownConnectionError
 from manager.events import ConnectionEvent, Event, Gap, Removed, StateChanged
 from manager.history import History
@@ -63,6 +64,7 @@ class FakeClient:
         self.snapshot_error: Exception | None = None
         self.told: list[Event | Gap] = []
         self.histories: dict[str, History] = {}
+        self.rows: dict[str, tuple[SettingRow, ...]] = {}
         self.wires: dict[str, list[WireMessage | Gap]] = {}
         self.epoch = "first"
         self._seq = 0
@@ -107,6 +109,10 @@ class FakeClient:
     async def history(self, name: str) -> History:
         self._known(name)
         return self.histories.get(name, History(connection=name))
+
+    async def settings(self, name: str) -> tuple[SettingRow, ...]:
+        self._known(name)
+        return self.rows.get(name, ())
 
     async def wire(self, name: str, since: Position | None = None) -> AsyncIterator[WireMessage | Gap]:
         """Yield what a test has put in `wires`; then wait for ever, as on a connection that is silent."""
