@@ -7,11 +7,12 @@ import asyncio
 import pytest
 
 from manager.endpoint import parse_endpoint
-from manager.errors import ManagerGoneError
+from manager.errors import ManagerGoneError, UnknownConnectionError
 from manager.events import Added, Changed, Reloaded, Removed, StateChanged, replay
 from manager.model import Phase
 from manager.secret import Secret, SecretSource
 from manager.settings import Policy
+from manager.sources import Sources
 from tests.engine.fakes import CANARY, REFUSED, WRONG_SECRET, FakeServer, FakeSettings, House, until
 
 
@@ -185,3 +186,23 @@ async def test_one_that_is_down_is_no_longer_lost_under_other_settings():
         await house.until(Phase.WAITING, "two")
         await house.manager.reload([settings("one"), settings("two", "pbx9")])
         assert house.status("two").down_since is None
+
+
+async def test_a_connection_that_is_the_same_is_told_with_the_line_where_it_stands_now():
+    def at(line: int) -> FakeSettings:
+        return settings("same", sources=Sources("config.toml", {"endpoints[0]": line}))
+
+    async with House() as house:
+        await house.manager.reload([at(3)])
+        await up(house, "same")
+        kept = house.manager.session("same")
+        await house.manager.reload([at(7)])
+        assert house.manager.session("same") is kept
+        rows = {row.key: row.source for row in house.manager.settings("same")}
+        assert rows["endpoints[0]"] == "config.toml:7"
+
+
+async def test_settings_of_a_connection_that_is_not_there_are_an_error():
+    async with House() as house:
+        with pytest.raises(UnknownConnectionError):
+            house.manager.settings("none")

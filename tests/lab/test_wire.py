@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -168,6 +169,18 @@ async def test_a_websocket_is_recorded_without_the_secrets_of_its_opening() -> N
         assert sent == ["***", "plain"]
         assert [message.kind for message in found if message.sent][-1] is WireKind.PING
         no_secret_in(found, greeting)
+
+
+async def test_a_password_in_an_address_is_masked_where_the_library_puts_it_into_a_header() -> None:
+    def settings(server: WebSocketServer) -> WebSocketSettings:
+        address = f"ws://user:{CANARY}@127.0.0.1:{server.port}/events"
+        return WebSocketSettings(name="one", endpoints=(parse_endpoint(address),), policy=ONCE)
+
+    async with kept_up(WebSocketServer(), settings) as manager:
+        await reached(manager, Phase.UP)
+        found = await messages(manager, "HTTP/1.1 101")
+        assert "Authorization: ***" in found[0].text
+        no_secret_in(found, base64.b64encode(f"user:{CANARY}".encode()).decode())
 
 
 async def test_a_failed_opening_is_recorded_too_and_each_belongs_to_its_own_session() -> None:

@@ -14,7 +14,17 @@ from manager.drivers.ami.connection import PendingAction
 from manager.drivers.ami.message import AmiMessage
 from manager.drivers.base import DriverError
 from manager.secret import Secret
-from tests.unit.ami.peer import BANNER, CANARY, Peer, Recorder, hold, opened, serving, settings
+from tests.unit.ami.peer import (
+    BANNER,
+    CANARY,
+    Peer,
+    Recorder,
+    failure_of_open,
+    hold,
+    opened,
+    serving,
+    settings,
+)
 
 
 async def accepted(peer: Peer) -> None:
@@ -120,3 +130,20 @@ async def test_an_action_with_a_secret_is_told_by_its_name_alone():
     assert CANARY not in repr(dict(action))
     assert CANARY not in repr(vars(action))
     action.future.cancel()
+
+
+async def test_a_server_that_repeats_the_key_of_a_login_has_it_masked_in_what_is_recorded():
+    listener, keys = Recorder(), []
+
+    async def script(peer: Peer) -> None:
+        await peer.challenge()
+        login = await peer.action("Login")
+        keys.append(login["Key"])
+        await peer.reply(login, "Error", f"Message: no {login['Key']} here")
+        await hold(peer)
+
+    async with serving(script) as server:
+        await failure_of_open(server, listener)
+    recorded = b"".join(content for _, content, _ in listener.wires)
+    assert b"Message: no *** here" in recorded
+    assert keys[0].encode() not in recorded
