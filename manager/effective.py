@@ -90,7 +90,8 @@ def _text(key: str, value: object) -> str:
     table, _, name = key.partition(".")
     if isinstance(value, SecretSource):
         return MASK if value.plain is not None else f"{MASK} ({_reference(value)})"
-    if isinstance(value, Secret) or (name and value and (table in _ALL_SECRET or is_secret_name(name))):
+    named_so = isinstance(value, str) and value and (table in _ALL_SECRET or is_secret_name(name or key))
+    if isinstance(value, Secret) or named_so:
         return MASK
     if value is None or value in ((), {}):
         return ""

@@ -348,7 +348,7 @@ class ContainedListener:
         """Pass on a message of the peer."""
         self._listener.received(message)
 
-    def wire(self, kind: WireKind, content: bytes, *, sent: bool) -> None:
+    def wire(self, kind: object, content: object, *, sent: bool) -> None:
         """Pass on a message of the protocol."""
         if isinstance(kind, WireKind) and isinstance(content, bytes):
             self._listener.wire(kind, content, sent=bool(sent))

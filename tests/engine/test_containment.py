@@ -18,6 +18,7 @@ from manager.engine.containment import LET_GO, Containment, Misconduct, containe
 from manager.engine.soundness import MOST_FACTS, sound_facts, sound_failure, sound_latency
 from manager.events import ProbeFailed, Reported
 from manager.model import Failure, FailureClass, Phase, Stage
+from manager.wire import WireKind
 from tests.engine.fakes import REFUSED, FakeDriver, FakeServer, FakeSession, House, until
 
 Deed = Callable[[], Awaitable[Any]]
@@ -319,6 +320,16 @@ def test_there_is_a_bound_on_how_many_facts_are_shown():
     facts, whole = sound_facts({str(number): number for number in range(10_000)})
     assert len(facts) == MOST_FACTS
     assert not whole
+
+
+async def test_what_goes_over_its_wire_is_recorded_where_it_is_a_message(wild, house):
+    await both_up(house)
+    listener = house.manager.session("one").listener
+    listener.wire("telegram", b"no kind", sent=True)
+    listener.wire(WireKind.TEXT, None, sent=True)
+    listener.wire(WireKind.TEXT, b"message", sent=True)
+    first = await anext(house.manager.wire("one"))
+    assert (first.text, first.sent, first.generation) == ("message", True, 1)
 
 
 async def test_what_a_session_reports_is_made_fit_to_be_shown(wild, house):
