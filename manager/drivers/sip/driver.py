@@ -9,7 +9,7 @@ import msgspec
 
 from manager.drivers.base import DriverError, Memory, SessionListener
 from manager.drivers.failures import failure_of
-from manager.drivers.sip.address import AddressError, host_port, parse_uri
+from manager.drivers.sip.address import AddressError, SipUri, host_port, parse_uri
 from manager.drivers.sip.lookup import Target, resolve
 from manager.drivers.sip.memory import recall, remember
 from manager.drivers.sip.peek import peek
@@ -52,7 +52,7 @@ class SipDriver:
         Raises:
             DriverError, OSError, UnicodeError: there is no sign of life.
         """
-        await peek(endpoint)
+        await peek(endpoint, _address_of_record(self._settings))
 
 
 class _Opening:
@@ -88,17 +88,7 @@ class _Opening:
 
     async def _identity(self) -> Identity:
         settings = self._settings
-        try:
-            aor = parse_uri(settings.aor)
-        except AddressError as error:
-            raise DriverError(
-                Failure(
-                    kind=FailureClass.CONFIGURATION,
-                    stage=Stage.SECRET,
-                    reason=f"aor is no SIP address: {error}",
-                    hint="it looks like sip:6001@pbx1.example.com",
-                )
-            ) from None
+        aor = _address_of_record(settings)
         self._reach(Stage.SECRET)
         password: Secret = await settings.password.read()
         return Identity(aor, settings.username, password, settings.expires)
@@ -181,6 +171,20 @@ class _Opening:
     def _reach(self, stage: Stage) -> None:
         self.stage = stage
         self._listener.reached(stage)
+
+
+def _address_of_record(settings: SipSettings) -> SipUri:
+    try:
+        return parse_uri(settings.aor)
+    except AddressError as error:
+        raise DriverError(
+            Failure(
+                kind=FailureClass.CONFIGURATION,
+                stage=Stage.SECRET,
+                reason=f"aor is no SIP address: {error}",
+                hint="it looks like sip:6001@pbx1.example.com",
+            )
+        ) from None
 
 
 def _may_differ_elsewhere(failure: Failure) -> bool:
