@@ -17,7 +17,7 @@ CLOSE_TIMEOUT = 3.0
 
 _SILENCE = {
     Stage.LOOKUP: "the name servers do not answer",
-    Stage.CONNECT: "packets are dropped on the way (filtered, banned, or the host is down)",
+    Stage.CONNECT: "packets are dropped on the way (filtered, banned, host down); over UDP it may also hang",
 }
 
 

@@ -109,13 +109,14 @@ class _Opening:
             registration.attach(wire.transport, wire.local)
             via = registration.websocket_host if wire.transport in ("WS", "WSS") else None
             session.flow.attach(wire, via)
-            if self.stage is not Stage.HANDSHAKE:
+            # Over UDP nothing is connected before the first answer.
+            if target.transport != "udp" and self.stage is not Stage.HANDSHAKE:
                 self._reach(Stage.HANDSHAKE)
-            await session.register(Stage.LOGIN, lambda: self._reach(Stage.LOGIN))
+            await session.register(Stage.LOGIN, self._challenged)
             session.keep()
         except DriverError as error:
             await session.close(graceful=False)
-            raise self._placed(error, target) from None
+            raise self._placed(error) from None
         except BaseException as error:
             if isinstance(error, (TimeoutError, asyncio.CancelledError)):
                 self._heard_nothing(target)
@@ -123,14 +124,16 @@ class _Opening:
             raise
         return session
 
-    def _placed(self, error: DriverError, target: Target) -> DriverError:
+    def _challenged(self) -> None:
+        if self.stage is not Stage.HANDSHAKE:
+            self._reach(Stage.HANDSHAKE)
+        self._reach(Stage.LOGIN)
+
+    def _placed(self, error: DriverError) -> DriverError:
         """Say at which stage of opening a flow was lost, which knows only that it was."""
         if error.failure.stage is not Stage.SESSION:
             return error
-        # Over UDP there is no connection before the first answer.
-        unheard = target.transport == "udp" and self.stage is Stage.HANDSHAKE
-        stage = Stage.CONNECT if unheard else self.stage
-        return DriverError(msgspec.structs.replace(error.failure, stage=stage))
+        return DriverError(msgspec.structs.replace(error.failure, stage=self.stage))
 
     async def _wire(self, target: Target, session: SipSession) -> Wire:
         tls = self._tls() if target.transport in ("tls", "wss") else None
@@ -161,11 +164,8 @@ class _Opening:
         second Contact.
         """
         remembered = recall(self._memory, self._key)
-        if target.transport == "udp":
-            forget = self.stage is Stage.HANDSHAKE and remembered.until <= time.time()
-        else:
-            forget = self.stage is Stage.CONNECT
-        if forget:
+        bound = target.transport == "udp" and remembered.until > time.time()
+        if self.stage is Stage.CONNECT and not bound:
             remember(self._memory, self._key, msgspec.structs.replace(remembered, port=None))
 
     def _reach(self, stage: Stage) -> None:

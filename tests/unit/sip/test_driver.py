@@ -34,6 +34,17 @@ async def test_a_registration_is_opened_kept_checked_and_taken_back(house):
     assert house.witness.stages == login
 
 
+async def test_over_udp_nothing_is_connected_before_the_first_answer(udp):
+    # So that a silent registrar is looked at while it is waited for, and its first answer ends the wait.
+    udp.registrar.handle = lambda _: []
+    opening = asyncio.create_task(udp.open())
+    await udp.registrar.until(lambda: bool(udp.registrar.registers))
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert udp.witness.stages[-1] is Stage.CONNECT
+
+
 async def test_a_wrong_password_is_tried_once(house):
     failure = await house.refusal(password="canary-81")
     assert (failure.kind, failure.stage) == (FailureClass.CREDENTIALS, Stage.LOGIN)
