@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter, deque
+from collections.abc import Callable
 
 from manager.drivers.base import SessionListener
 from manager.model import Stage
 
 ATTEMPT_DELAY = 0.25
 """Seconds that an address is ahead of the next (RFC 8305 §5)."""
+
+RENEWAL = 3.0
+"""Seconds after which a connect that hears nothing begins anew. The kernel asks again after longer and longer
+pauses (before Linux 6.5 after 1, 3, 7 and 15 s), in which a host that is back would wait for us."""
 
 _Address = tuple[int, tuple[object, ...]]
 """Family, and what `connect` takes."""
@@ -42,6 +47,26 @@ async def knock(host: str, port: int) -> None:
     """
     connected = await _first_to_answer(deque(await _look_up(host, port)))
     connected.close()
+
+
+async def connect(create: Callable[[], socket.socket], address: tuple[object, ...]) -> socket.socket:
+    """Connect a socket that `create` makes, and another one as long as nothing comes back.
+
+    Raises:
+        OSError: the host refuses, or cannot be reached.
+    """
+    while True:
+        connecting = create()
+        try:
+            async with asyncio.timeout(RENEWAL):
+                await asyncio.get_running_loop().sock_connect(connecting, address)
+        except TimeoutError:
+            connecting.close()
+        except BaseException:
+            connecting.close()
+            raise
+        else:
+            return connecting
 
 
 async def _look_up(host: str, port: int) -> list[_Address]:
@@ -91,14 +116,12 @@ def _host_of(address: _Address) -> str:
 
 
 async def _connect(family: int, address: tuple[object, ...]) -> socket.socket:
-    connecting = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        connecting.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(connecting, address)
-    except BaseException:
-        connecting.close()
-        raise
-    return connecting
+    def create() -> socket.socket:
+        created = socket.socket(family, socket.SOCK_STREAM)
+        created.setblocking(False)
+        return created
+
+    return await connect(create, address)
 
 
 async def _give_up(running: set[asyncio.Task[socket.socket]], winner: socket.socket | None) -> None:

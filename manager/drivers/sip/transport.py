@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
+from manager.drivers.dial import connect
 from manager.drivers.failures import failure_of
 from manager.drivers.sip.framing import KeepAlive, StreamFramer
 from manager.drivers.sip.lookup import Target
@@ -71,6 +72,10 @@ async def connected_socket(target: Target, local_port: int | None) -> socket.soc
 
 
 async def _connect(target: Target, local_port: int | None) -> socket.socket:
+    return await connect(lambda: _bound(target, local_port), target.socket_address)
+
+
+def _bound(target: Target, local_port: int | None) -> socket.socket:
     stream = target.transport != "udp"
     created = socket.socket(
         socket.AddressFamily(target.family), socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
@@ -85,7 +90,6 @@ async def _connect(target: Target, local_port: int | None) -> socket.socket:
             created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Port 0 too: one that `connect` picks may be shared with others' TIME_WAIT, and not be had again.
         created.bind(("::" if target.family == socket.AF_INET6 else "0.0.0.0", local_port or 0))  # noqa: S104 - a client
-        await asyncio.get_running_loop().sock_connect(created, target.socket_address)
     except BaseException:
         created.close()
         raise

@@ -127,6 +127,23 @@ async def test_an_address_that_never_answers_makes_way_for_the_next(port, mute, 
             assert connected.getpeername()[1] == port
 
 
+async def test_a_connect_that_hears_nothing_begins_anew(port, mute, monkeypatch):
+    monkeypatch.setattr(dialling, "RENEWAL", 0.01)
+    monkeypatch.setattr(dialling, "ATTEMPT_DELAY", 60)
+    resolve(monkeypatch, mute)
+    tried: list[socket.socket] = []
+    connect = asyncio.SelectorEventLoop.sock_connect
+
+    async def mute_twice(self: asyncio.SelectorEventLoop, sock: socket.socket, to: object) -> None:
+        tried.append(sock)
+        await connect(self, sock, to if len(tried) < 3 else ("127.0.0.1", port))
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", mute_twice)
+    with await dial("pbx", port, Listener()) as connected:
+        assert [one.fileno() for one in tried[:2]] == [-1, -1]
+        assert tried[2] is connected
+
+
 async def test_where_all_fail_a_refusal_is_what_is_told(unused, monkeypatch):
     resolve(
         monkeypatch,
