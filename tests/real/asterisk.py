@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 
 from tests.real import asterisk_files
-from tests.real.asterisk_files import AMI_USERS, SIP_USERS, Ports
+from tests.real.asterisk_files import AMI_USERS, CROWD, SIP_USERS, Ports
 from tests.real.authority import Authority
+from tests.real.cable import Cable
 from tests.real.debian import System
 from tests.real.server import Server, free_ports
 
@@ -15,14 +17,21 @@ SYSTEM = System("asterisk", "sid", ("asterisk",))
 
 _REFUSALS = ("InvalidPassword", "ChallengeResponseFailed", "InvalidAccountID", "FailedACL")
 
+_LOGINS = {
+    "ami": r"^\[(\S+)\] .* Manager '\w+' logged on from",
+    "sip": r'SecurityEvent="SuccessfulAuth",EventTV="([^"]+)",[^\n]*Service="PJSIP"',
+    "websocket": r"^\[(\S+)\] .* Creating Stasis app",
+}
+"""What the log says of a login, by the type of the connection."""
+
 
 class Asterisk(Server):
-    """Asterisk with a manager interface, ARI and SIP over every transport, on the loopback."""
+    """Asterisk with a manager interface, ARI and SIP over every transport."""
 
-    def __init__(self, authority: Authority) -> None:
-        super().__init__(SYSTEM, "asterisk", 61538, authority)
+    def __init__(self, authority: Authority, cable: Cable | None = None) -> None:
+        super().__init__(SYSTEM, "asterisk", 61538, authority, cable)
         self.ports = Ports(*free_ports(7))
-        self.secrets = {user: f"secret-of-{user}" for user in (*AMI_USERS, *SIP_USERS, "ari")}
+        self.secrets = {user: f"secret-of-{user}" for user in (*AMI_USERS, *SIP_USERS, *CROWD, "ari")}
         for folder in ("lib", "spool", "run"):
             (self.folder / folder).mkdir()
         self._write()
@@ -66,6 +75,25 @@ class Asterisk(Server):
             file.unlink()
         self.start()
 
+    def ami_sessions(self, user: str) -> int:
+        """Return how many AMI sessions a user has now."""
+        lines = self.cli("manager show connected").splitlines()
+        return sum(line.split()[0] == user for line in lines if line.strip())
+
+    def ready_at(self) -> float:
+        """Return the wall time at which it was last fully started."""
+        *_, last = re.finditer(r"^\[(\S+)\] .* Asterisk Ready\.", self.log, re.MULTILINE)
+        return datetime.fromisoformat(last[1]).timestamp()
+
+    def logins(self, since: float) -> list[tuple[float, str]]:
+        """Return when somebody logged in from a wall time on, and by what type of connection."""
+        found = [
+            (datetime.fromisoformat(at).timestamp(), kind)
+            for kind, words in _LOGINS.items()
+            for at in re.findall(words, self.log, re.MULTILINE)
+        ]
+        return sorted(login for login in found if login[0] >= since)
+
     def ami_refusals(self) -> int:
         """Return how many AMI logins were refused, by the security log."""
         return self._refusals("AMI")
@@ -82,4 +110,4 @@ class Asterisk(Server):
         return sum(event in _REFUSALS and of == service for event, of in events)
 
     def _write(self) -> None:
-        self.write(asterisk_files.files(self.inside, self.ports, self.secrets))
+        self.write(asterisk_files.files(self.inside, self.host, self.ports, self.secrets))

@@ -13,6 +13,8 @@ AMI_USERS = {
 """Who may log in to the manager interface, and what each may see."""
 
 SIP_USERS = ("6001", "6002", "6003", "6004", "6005", "6010", "6011", "6020", "6030")
+CROWD = tuple(f"61{number:02}" for number in range(20))
+"""Users of SIP who are many."""
 
 _DIGESTS = {"6010": "SHA-256", "6011": "SHA-256,MD5"}
 """Which algorithms a user is asked for; MD5 where nothing is said."""
@@ -74,7 +76,7 @@ _DIRECTORIES = {
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the server listens on 127.0.0.1."""
+    """Where the server listens."""
 
     ami: int
     amis: int
@@ -85,17 +87,18 @@ class Ports:
     tls: int
 
 
-def files(inside: Path, ports: Ports, secrets: dict[str, str]) -> dict[str, str]:
+def files(inside: Path, host: str, ports: Ports, secrets: dict[str, str]) -> dict[str, str]:
     """Return the files by their path in the server's folder."""
     return {
         "etc/asterisk.conf": _asterisk(inside),
         "etc/modules.conf": "[modules]\nautoload = no\n"
         + "".join(f"load = {name}.so\n" for name in _MODULES),
-        "etc/logger.conf": "[logfiles]\nmessages = notice,warning,error,verbose\nsecurity = security\n",
-        "etc/manager.conf": _manager(inside, ports, secrets),
-        "etc/http.conf": _http(inside, ports),
+        "etc/logger.conf": "[general]\ndateformat = %FT%T.%3q%z\n\n"
+        "[logfiles]\nmessages = notice,warning,error,verbose\nsecurity = security\n",
+        "etc/manager.conf": _manager(inside, host, ports, secrets),
+        "etc/http.conf": _http(inside, host, ports),
         "etc/ari.conf": _ari(secrets),
-        "etc/pjsip.conf": _pjsip(inside, ports, secrets),
+        "etc/pjsip.conf": _pjsip(inside, host, ports, secrets),
         "etc/extensions.conf": "[trunkline]\nexten => 600,1,Answer()\n same => n,Wait(30)\n",
     }
 
@@ -105,26 +108,26 @@ def _asterisk(inside: Path) -> str:
     return f"[directories]\n{directories}\n[options]\nsystemname = trunkline\n"
 
 
-def _manager(inside: Path, ports: Ports, secrets: dict[str, str]) -> str:
+def _manager(inside: Path, host: str, ports: Ports, secrets: dict[str, str]) -> str:
     users = "".join(f"\n[{name}]\nsecret = {secrets[name]}\n{may}" for name, may in AMI_USERS.items())
     return f"""[general]
 enabled = yes
-bindaddr = 127.0.0.1
+bindaddr = {host}
 port = {ports.ami}
 tlsenable = yes
-tlsbindaddr = 127.0.0.1:{ports.amis}
+tlsbindaddr = {host}:{ports.amis}
 tlscertfile = {inside}/server.pem
 tlsprivatekey = {inside}/server.key
 {users}"""
 
 
-def _http(inside: Path, ports: Ports) -> str:
+def _http(inside: Path, host: str, ports: Ports) -> str:
     return f"""[general]
 enabled = yes
-bindaddr = 127.0.0.1
+bindaddr = {host}
 bindport = {ports.http}
 tlsenable = yes
-tlsbindaddr = 127.0.0.1:{ports.https}
+tlsbindaddr = {host}:{ports.https}
 tlscertfile = {inside}/server.pem
 tlsprivatekey = {inside}/server.key
 """
@@ -134,15 +137,15 @@ def _ari(secrets: dict[str, str]) -> str:
     return f"[general]\nenabled = yes\n\n[ari]\ntype = user\npassword = {secrets['ari']}\n"
 
 
-def _pjsip(inside: Path, ports: Ports, secrets: dict[str, str]) -> str:
+def _pjsip(inside: Path, host: str, ports: Ports, secrets: dict[str, str]) -> str:
     certificate = f"cert_file = {inside}/server.pem\npriv_key_file = {inside}/server.key"
     tls = f":{ports.tls}\nmethod = tlsv1_2\n{certificate}"
     wheres = {"udp": f":{ports.udp}", "tcp": f":{ports.tcp}", "tls": tls, "ws": "", "wss": ""}
     transports = "".join(
-        _section(f"transport-{name}", f"type = transport\nprotocol = {name}\nbind = 127.0.0.1{where}\n")
+        _section(f"transport-{name}", f"type = transport\nprotocol = {name}\nbind = {host}{where}\n")
         for name, where in wheres.items()
     )
-    return transports + "".join(_user(user, secrets[user]) for user in SIP_USERS)
+    return transports + "".join(_user(user, secrets[user]) for user in (*SIP_USERS, *CROWD))
 
 
 def _user(user: str, secret: str) -> str:

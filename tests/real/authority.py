@@ -6,13 +6,15 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.real.cable import FAR
+
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 _OF_AN_AUTHORITY = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
 _OF_A_SERVER = (
     "basicConstraints=critical,CA:FALSE",
     "keyUsage=critical,digitalSignature",
     "extendedKeyUsage=serverAuth",
-    "subjectAltName=IP:127.0.0.1,DNS:localhost",
+    f"subjectAltName=IP:127.0.0.1,IP:{FAR},DNS:localhost",
 )
 
 
@@ -25,7 +27,7 @@ class Certificate:
 
 
 class Authority:
-    """Signs certificates for 127.0.0.1 and localhost; `ca_file` is what a client is to trust."""
+    """Signs certificates for where the servers are; `ca_file` is what a client is to trust."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

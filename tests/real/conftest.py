@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ import pytest
 from tests.real.asterisk import SYSTEM as ASTERISK
 from tests.real.asterisk import Asterisk
 from tests.real.authority import Authority
+from tests.real.cable import Cable
 from tests.real.debian import NotHereError, prepare_machine
 from tests.real.kamailio import SYSTEM as KAMAILIO
 from tests.real.kamailio import Kamailio
@@ -35,6 +37,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    for report in reports:
+        for name, value in report.user_properties:
+            if name == "figure":
+                terminalreporter.write_line(f"{value} ({report.nodeid.rpartition('::')[2]})")
     for version in sorted(_versions):
         terminalreporter.write_line(f"against {version}")
 
@@ -42,12 +49,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def machine() -> None:
     """This machine, with what it takes to run the servers; skips, or fails where CI has to run them."""
-    try:
+    with _where_it_can_be_had():
         prepare_machine()
-    except NotHereError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{error} (CI has to run these)")
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +71,23 @@ def asterisk(authority: Authority) -> Iterator[Asterisk]:
 
 
 @pytest.fixture
+def cable(machine: None) -> Iterator[Cable]:
+    with _where_it_can_be_had():
+        cable = Cable()
+    try:
+        yield cable
+    finally:
+        cable.remove()
+
+
+@pytest.fixture
+def distant(authority: Authority, cable: Cable) -> Iterator[Asterisk]:
+    """An Asterisk at the far end of the cable."""
+    ASTERISK.build()
+    yield from _running(Asterisk(authority, cable))
+
+
+@pytest.fixture
 def kamailio(authority: Authority) -> Iterator[Kamailio]:
     KAMAILIO.build()
     yield from _running(Kamailio(authority))
@@ -78,6 +98,16 @@ def registrar(request: pytest.FixtureRequest) -> Asterisk | Kamailio:
     """Each of the two in turn."""
     server: Asterisk | Kamailio = request.getfixturevalue(request.param)
     return server
+
+
+@contextmanager
+def _where_it_can_be_had() -> Iterator[None]:
+    try:
+        yield
+    except NotHereError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{error} (CI has to run these)")
+        pytest.skip(str(error))
 
 
 def _running(server: AnyServer) -> Iterator[AnyServer]:

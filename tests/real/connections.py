@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -46,7 +46,7 @@ def plain(secret: str) -> SecretSource:
 def ami(
     server: Asterisk, user: str = "monitor", *, secret: str | None = None, tls: Authority | None = None
 ) -> AmiSettings:
-    where = f"amis://127.0.0.1:{server.ports.amis}" if tls else f"ami://127.0.0.1:{server.ports.ami}"
+    where = f"amis://{server.host}:{server.ports.amis}" if tls else f"ami://{server.host}:{server.ports.ami}"
     return AmiSettings(
         name=f"ami-{user}",
         endpoints=(parse_endpoint(where),),
@@ -59,7 +59,7 @@ def ami(
 def ari(
     server: Asterisk, *, key: str | None = None, app: str = "trunkline", tls: Authority | None = None
 ) -> WebSocketSettings:
-    base = f"wss://127.0.0.1:{server.ports.https}" if tls else f"ws://127.0.0.1:{server.ports.http}"
+    base = f"wss://{server.host}:{server.ports.https}" if tls else f"ws://{server.host}:{server.ports.http}"
     return WebSocketSettings(
         name=f"ari-{app}",
         endpoints=(parse_endpoint(f"{base}/ari/events?app={app}&subscribeAll=true"),),
@@ -79,8 +79,8 @@ def sip(
     port = _sip_port(server, transport)
     return SipSettings(
         name=f"sip-{user}-{transport}",
-        endpoints=(parse_endpoint(f"sip:127.0.0.1:{port};transport={transport}"),),
-        aor=f"sip:{user}@127.0.0.1",
+        endpoints=(parse_endpoint(f"sip:{server.host}:{port};transport={transport}"),),
+        aor=f"sip:{user}@{server.host}",
         username=user,
         password=plain(secret or server.secrets[user]),
         tls=_trusting(tls),
@@ -97,6 +97,10 @@ def everything(server: Asterisk | Kamailio, authority: Authority) -> list[Connec
         found += [ami(server), ami(server, "limited", tls=authority)]
         found += [ari(server), ari(server, app="second", tls=authority)]
     return found
+
+
+def named(prefix: str, connections: Iterable[AnySettings]) -> list[AnySettings]:
+    return [msgspec.structs.replace(each, name=f"{prefix}-{each.name}") for each in connections]
 
 
 def under(policy: Policy, *connections: AnySettings) -> list[AnySettings]:

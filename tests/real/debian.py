@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_COMMANDS = {"debootstrap": "debootstrap", "openssl": "openssl"}
+_COMMANDS = {"debootstrap": "debootstrap", "ip": "iproute2", "openssl": "openssl"}
 """Commands that the fixtures run on this machine, and the package of each."""
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes", "LC_ALL": "C.UTF-8"}
 _STAMP = "etc/trunkline-packages"
@@ -46,7 +46,7 @@ class System:
 
     def run(self, *command: str) -> str:
         """Run a command in the system and return what it prints."""
-        return _run("chroot", str(self.root), *command)
+        return run("chroot", str(self.root), *command)
 
     def _is_built(self) -> bool:
         """Whether the whole of it is there."""
@@ -62,12 +62,12 @@ class System:
         site = self.root.with_suffix(".building")
         _remove(site)
         _remove(self.root)
-        _run("debootstrap", "--variant=minbase", self.suite, str(site))
+        run("debootstrap", "--variant=minbase", self.suite, str(site))
         policy = site / "usr/sbin/policy-rc.d"
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
         # No `apt-get update` here: the Release file that debootstrap fetched may count as expired.
-        _run(
+        run(
             "chroot",
             str(site),
             "apt-get",
@@ -77,7 +77,7 @@ class System:
             "--no-install-recommends",
             *self.packages,
         )
-        _run("chroot", str(site), "apt-get", "clean")
+        run("chroot", str(site), "apt-get", "clean")
         # Nothing in there looks anything up: what a test means is always an address of the loopback.
         (site / "etc/resolv.conf").write_text("")
         (site / _STAMP).write_text(self._recipe)
@@ -96,8 +96,8 @@ def prepare_machine() -> None:
         raise NotHereError("the real servers come from Debian's packages, and this is not Debian")
     missing = sorted(package for command, package in _COMMANDS.items() if shutil.which(command) is None)
     if missing:
-        _run("apt-get", "update", "-qq")
-        _run("apt-get", "install", "--yes", "-qq", "--no-install-recommends", *missing)
+        run("apt-get", "update", "-qq")
+        run("apt-get", "install", "--yes", "-qq", "--no-install-recommends", *missing)
 
 
 def _cache() -> Path:
@@ -118,12 +118,13 @@ def _remove(folder: Path) -> None:
     """Remove a system, and what a build that was interrupted may have left mounted in it."""
     for mounted in ("proc", "sys", "dev/pts"):
         if os.path.ismount(folder / mounted):
-            _run("umount", "--lazy", str(folder / mounted))
+            run("umount", "--lazy", str(folder / mounted))
     if folder.exists():
         shutil.rmtree(folder)
 
 
-def _run(*command: str) -> str:
+def run(*command: str) -> str:
+    """Run a command on this machine and return what it prints."""
     done = subprocess.run(
         command,
         env=os.environ | _QUIET,

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.real.authority import Authority
+from tests.real.cable import FAR, Cable
 from tests.real.debian import System
 
 DEADLINE = 20.0
@@ -21,10 +22,17 @@ DEADLINE = 20.0
 
 
 class Server(ABC):
-    """One run of a server, with configuration, state and log in a folder of its own."""
+    """One run of a server, with configuration, state and log in a folder of its own.
 
-    def __init__(self, system: System, name: str, uid: int, authority: Authority) -> None:
+    It listens on the loopback, or at the far end of a cable.
+    """
+
+    def __init__(
+        self, system: System, name: str, uid: int, authority: Authority, cable: Cable | None = None
+    ) -> None:
         self.system = system
+        self.host = FAR if cable else "127.0.0.1"
+        self._where = cable.inside if cable else []
         self._uid = uid
         self._process: subprocess.Popen[bytes] | None = None
         _remove_leftovers(system.root / "tmp")
@@ -72,7 +80,7 @@ class Server(ABC):
         identity = [f"--reuid={self._uid}", f"--regid={self._uid}", "--clear-groups", "--pdeathsig=KILL"]
         with (self.folder / "log" / "output").open("ab") as output:
             self._process = subprocess.Popen(
-                ["chroot", str(self.system.root), "setpriv", *identity, *self.command],
+                [*self._where, "chroot", str(self.system.root), "setpriv", *identity, *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -167,7 +167,7 @@ async def test_a_wrong_secret_is_tried_twice_and_a_mended_one_is_picked_up(
 
 
 @pytest.mark.parametrize("kind", ["ami", "sip"])
-async def test_a_secret_that_was_changed_on_the_server_blocks_after_two_refusals(
+async def test_a_secret_changed_on_the_server_blocks_after_two_refusals_and_changed_back_is_taken_at_once(
     asterisk: Asterisk, kind: str
 ) -> None:
     refusals = asterisk.ami_refusals if kind == "ami" else asterisk.sip_refusals
@@ -178,6 +178,10 @@ async def test_a_secret_that_was_changed_on_the_server_blocks_after_two_refusals
         asterisk.restart()
         await until(are(manager, Phase.BLOCKED))
         await until(lambda: refusals() == 2)
+        asterisk.set_secret(settings.username, f"secret-of-{settings.username}")
+        (result,) = await manager.force_reconnection()
+        assert result.ok, result
+        assert refusals() == 2
 
 
 def _note(names: set[str], phase: Phase) -> Callable[[Event], None]:
