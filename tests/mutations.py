@@ -326,8 +326,8 @@ MUTATIONS = (
     ),
     Mutation(
         "accepted credentials that stood in line do not look again",
-        "supervisor.py",
-        "                if not self._credentials.must_reserve(endpoint.host):\n                    ",
+        "opening.py",
+        "                if not credentials.must_reserve(host):\n                    ",
         "                if True:\n                    ",
         "test_a_refusal_makes_accepted_credentials_of_the_host_reserve_too",
     ),

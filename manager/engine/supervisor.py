@@ -11,31 +11,33 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
 from msgspec.structs import replace
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from manager.drivers.base import Driver, DriverError, Session
+from manager.drivers.base import Driver, Session
 from manager.drivers.failures import failure_of
 from manager.endpoint import Endpoint
-from manager.engine.budget import LoginBudget, LoginWithheldError, Slot
+from manager.engine.budget import LoginBudget
 from manager.engine.clock import Clock
 from manager.engine.credentials import Credentials
-from manager.engine.deadline import Deadline, close_in_time, obey_cancellation, too_late
+from manager.engine.current import Current
+from manager.engine.deadline import close_in_time, obey_cancellation
 from manager.engine.flap import FlapWatch
 from manager.engine.group import Groups, Sibling
 from manager.engine.homing import Homing
 from manager.engine.listener import GenerationListener
+from manager.engine.opening import Opener
 from manager.engine.policy import MOVE, Wait, next_wait
 from manager.engine.pool import Pool
 from manager.engine.status import Publish, StatusWriter
 from manager.engine.timekeeper import Jump
 from manager.engine.vigil import LifeOver, Vigil
 from manager.engine.wake import Wake
-from manager.model import Facts, Failure, FailureClass, Phase, Stage, Status
+from manager.model import Failure, FailureClass, Phase, Stage, Status
 from manager.settings import ConnectionSettings
 from manager.trace import frames_of
 from manager.wire import Record
@@ -64,15 +66,22 @@ class Supervisor:
         self._driver = driver
         self._clock = clock
         self._budget = budget
-        self._deliver = deliver
-        self.record = record
         self._chance = chance
         self._pool = Pool(settings.endpoints, settings.strategy, chance=chance)
         self._homing = Homing(clock)
         self._writer = StatusWriter(settings, self._pool.current, clock, publish)
         self._credentials = Credentials(settings, budget)
         self._sibling = Sibling(settings, groups, self)
-        self._flaps = FlapWatch(settings.policy)
+        self._opener = Opener(settings, driver, self._credentials, budget, self._sibling)
+        self._current = Current(
+            self._writer,
+            self._pool,
+            clock,
+            FlapWatch(settings.policy),
+            deliver=deliver,
+            record=record,
+            proved=self._proved,
+        )
         self._task: asyncio.Task[None] | None = None
         """The loop; None while the connection is at rest."""
         self._ending: set[asyncio.Task[None]] = set()
@@ -93,17 +102,21 @@ class Supervisor:
         """Who waits for the attempt under way, or the next, to succeed or fail."""
         self._override = False
         """Whether the next login goes past the budget."""
-        self.generation = 0
-        """Number of the session in use or being opened."""
-        self.session: Session | None = None
-        """The usable session, if there is one."""
-        self.vigil: Vigil | None = None
-        """The watch over it."""
 
     @property
     def status(self) -> Status:
         """What is known of the connection now."""
         return self._writer.status
+
+    @property
+    def session(self) -> Session | None:
+        """The usable session, if there is one."""
+        return self._current.session
+
+    @property
+    def vigil(self) -> Vigil | None:
+        """The watch over it."""
+        return self._current.vigil
 
     @property
     def host(self) -> str:
@@ -116,7 +129,7 @@ class Supervisor:
         """Take the connection up. Does nothing if it is, or if it was stopped for good."""
         if self._task is None and not self._retired:
             self._attempt, self._override = 0, False
-            self._flaps = FlapWatch(self._policy)
+            self._current.flaps = FlapWatch(self._policy)
             self._task = asyncio.create_task(self._run(), name=f"supervisor of {self.settings.name}")
 
     async def stop(self, rest: Phase = Phase.STOPPED, *, for_good: bool = False) -> None:
@@ -213,16 +226,17 @@ class Supervisor:
 
     async def _one_life(self) -> NoReturn:
         async with self._opened() as session:
-            self.vigil = Vigil(session, self._policy, self._clock, self, name=self.settings.name)
-            self._flaps.begins(self._clock.monotonic())
+            vigil = Vigil(session, self._policy, self._clock, self._current, name=self.settings.name)
+            self._current.vigil = vigil
+            self._current.flaps.begins(self._clock.monotonic())
             self._writer.up(session, self._pool.address)
             self._arrive()
             preferred = self._pool.preferred if self._policy.peek else None
             with self._sibling.is_up(self._pool.current):
                 if preferred is None:
-                    await self.vigil.hold()
-                async with self._going_home(self.vigil, preferred):
-                    await self.vigil.hold()
+                    await vigil.hold()
+                async with self._going_home(vigil, preferred):
+                    await vigil.hold()
 
     @asynccontextmanager
     async def _going_home(self, vigil: Vigil, preferred: Endpoint) -> AsyncIterator[None]:
@@ -280,7 +294,7 @@ class Supervisor:
         until = None if math.isinf(seconds) else self._clock.monotonic() + seconds
         self._attempt = wait.attempt
         self._writer.waiting(wait, until, failure, self._pool.current)
-        self._writer.flapping(self._flaps.flap)
+        self._writer.flapping(self._current.flaps.flap)
         if wait is MOVE:
             return
         if not self._woken.is_set():
@@ -314,14 +328,14 @@ class Supervisor:
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[Session]:
         endpoint = self._pool.current
-        session = self.session = await self._open(endpoint)
+        session = self._current.session = await self._open(endpoint)
         graceful, again = True, False
         try:
             obey_cancellation()
             yield session
         except LifeOver as over:
             graceful = again = over.failure is None
-            self._flaps.ended(over.failure, self._clock.monotonic())
+            self._current.flaps.ended(over.failure, self._clock.monotonic())
             if over.failure is not None and over.failure.kind is FailureClass.CREDENTIALS:
                 self._credentials.refused(over.failure, endpoint.host, None)
             raise
@@ -330,7 +344,7 @@ class Supervisor:
             log.error("%s: watching the session raised %s", self.settings.name, frames_of(error))
             raise LifeOver(failure_of(error, Stage.SESSION)) from None
         finally:
-            self.session = self.vigil = None
+            self._current.session = self._current.vigil = None
             if again:
                 self._attempt = 1
                 self._pool.begin_round()
@@ -339,50 +353,25 @@ class Supervisor:
             await close_in_time(session, graceful=graceful)
 
     def _begin_attempt(self, endpoint: Endpoint) -> None:
-        self.generation += 1
-        self._writer.connecting(endpoint, generation=self.generation, attempt=self._attempt)
+        self._current.generation += 1
+        generation, attempt = self._current.generation, self._attempt
+        self._writer.connecting(endpoint, generation=generation, attempt=attempt)
 
     async def _open(self, endpoint: Endpoint) -> Session:
         if self.status.phase is not Phase.CONNECTING:
             self._begin_attempt(endpoint)
         override, self._override = self._override, False
         try:
-            self._credentials.try_now()
-            if not self._credentials.must_reserve(endpoint.host):
-                await self._sibling.turn(endpoint.host)
-                if not self._credentials.must_reserve(endpoint.host):
-                    return await self._open_in_time(endpoint, None)
-            async with self._budget.slot(endpoint.host, self._policy, override=override) as slot:
-                await self._sibling.turn(endpoint.host)
-                return await self._open_in_time(endpoint, slot)
-        except LoginWithheldError as error:
-            self._writer.withheld(error.host)
-            raise self._credentials.withheld(error) from None
+            return await self._opener.open(
+                endpoint, GenerationListener(self._current, endpoint.label), override=override
+            )
+        except LifeOver as over:
+            if over.withheld is not None:
+                self._writer.withheld(endpoint.host)
+            raise
         finally:
             # Who asked for an attempt while this one was under way has joined it.
             self._woken.clear()
-
-    async def _open_in_time(self, endpoint: Endpoint, slot: Slot | None) -> Session:
-        listener = GenerationListener(self, endpoint.label)
-        self._sibling.opens()
-        try:
-            async with Deadline(self._policy.connect_timeout):
-                session = await self._driver.open(endpoint, listener)
-        except DriverError as error:
-            failure = error.failure
-        except TimeoutError:
-            failure = too_late(listener.stage, self._policy.connect_timeout)
-        except Exception as error:  # noqa: BLE001 - a driver's mistake is a failed attempt, not our end
-            log.error("%s: opening raised %s", self.settings.name, frames_of(error))
-            failure = failure_of(error, listener.stage)
-        else:
-            self._credentials.accepted(endpoint.host)
-            self._budget.answered(endpoint.host)
-            return session
-        failure = self._budget.judged(endpoint, failure, self._policy)
-        if failure.kind is FailureClass.CREDENTIALS:
-            self._credentials.refused(failure, endpoint.host, slot)
-        raise LifeOver(failure)
 
     def _arrive(self) -> None:
         arrivals, self._arrivals = self._arrivals, []
@@ -390,67 +379,7 @@ class Supervisor:
             if not arrival.done():
                 arrival.set_result(None)
 
-    # --- what the listener of the current session passes on ---------------------------------------------
-
-    @property
-    def listening(self) -> bool:
-        """Whether a session is in use or being opened: what is said after its end is dropped."""
-        return self.status.phase is Phase.CONNECTING or self.status.phase.connected
-
-    def ordered(self, addresses: Sequence[str]) -> list[str]:
-        """Return the addresses of the endpoint as the pool would have them tried."""
-        return self._pool.ordered(addresses, self._clock.monotonic())
-
-    def using(self, address: str) -> None:
-        """Note at which address the session is opened."""
-        self._pool.using(address)
-
-    def facts_changed(self) -> None:
-        """Show the facts of the session anew."""
-        if self.session is not None:
-            self._writer.facts_changed(self.session)
-
-    def refreshed(self, failure: Failure | None) -> None:
-        """Count a refresh."""
-        if self.vigil is not None:
-            self.vigil.refreshed(failure)
-
-    def reported(self, report: str, text: str, fields: Facts) -> None:
-        """Publish what the session noticed."""
-        self._writer.reported(report, text, fields)
-
-    def received(self, message: object) -> None:
-        """Hand a message of the peer on."""
-        self._flaps.heard(self._clock.monotonic())
-        self._deliver(message)
-
-    # --- what the watch sees ----------------------------------------------------------------------------
-
-    def heartbeat_answered(self, latency: float) -> None:
-        """Show a heartbeat's round trip."""
-        if self.session is not None and self.vigil is not None:
-            self._flaps.answered(self._clock.monotonic())
-            self._pool.measured(latency)
-            self._writer.heartbeat_answered(self.session, latency, self.vigil.failures)
-            self._writer.flapping(self._flaps.flap)
-
-    def check_answered(self, finding: str) -> None:
-        """Show what a check found."""
-        if self.session is not None and self.vigil is not None:
-            self._writer.check_answered(self.session, finding, self.vigil.failures)
-
-    def refresh_answered(self) -> None:
-        """Show that a refresh worked."""
-        if self.session is not None and self.vigil is not None:
-            self._flaps.heard(self._clock.monotonic())
-            self._writer.refresh_answered(self.session, self.vigil.failures)
-
-    def probe_failed(self, probe: str, failure: Failure) -> None:
-        """Show a failed heartbeat, check or refresh."""
-        if self.vigil is not None:
-            self._writer.probe_failed(probe, failure, self.vigil.failures)
-
-    def proved(self) -> None:
+    def _proved(self) -> None:
         """Let the attempts count from nothing again."""
         assert self._turn is not None  # noqa: S101 - a session lives within a turn
         self._turn.attempt_number = 1
