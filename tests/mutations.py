@@ -60,14 +60,14 @@ MUTATIONS = (
     Mutation(
         "no wake-up",
         "supervisor.py",
-        "not self.vigil.end(None):\n            self._woken.set()\n",
+        "not self.vigil.end(None):\n            self._reach.woken.set()\n",
         "not self.vigil.end(None):\n            pass\n",
         "test_forcing_a_waiting_connection_opens_it_now_and_says_how_long_it_took",
     ),
     Mutation(
         "an early wake-up is kept for the next wait",
         "supervisor.py",
-        "        self._woken.clear()\n",
+        "        self._reach.woken.clear()\n",
         "",
         "test_a_wake_that_came_while_connecting_is_not_spent_on_the_next_wait",
     ),
@@ -151,8 +151,8 @@ MUTATIONS = (
     Mutation(
         "a wish during the closing of a dead session is lost",
         "supervisor.py",
-        "        if not self._woken.is_set():\n            self._arrive()\n",
-        "        self._woken.clear()\n        self._arrive()\n",
+        "        if not self._reach.woken.is_set():\n            self._arrive()\n",
+        "        self._reach.woken.clear()\n        self._arrive()\n",
         "test_forcing_while_a_dead_session_is_closed_reconnects_at_once",
     ),
     Mutation(
@@ -263,8 +263,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a login that is withheld is woken",
-        "supervisor.py",
-        " or self.withheld_for():",
+        "reach.py",
+        " or self._withheld_for():",
         ":",
         "test_one_that_the_login_budget_holds_back_is_not_woken",
     ),

@@ -33,10 +33,10 @@ from manager.engine.listener import GenerationListener
 from manager.engine.opening import Opener
 from manager.engine.policy import MOVE, Wait, next_wait
 from manager.engine.pool import Pool
+from manager.engine.reach import Reach
 from manager.engine.status import Publish, StatusWriter
 from manager.engine.timekeeper import Jump
 from manager.engine.vigil import LifeOver, Vigil
-from manager.engine.wake import Wake
 from manager.model import Failure, FailureClass, Phase, Stage, Status
 from manager.settings import ConnectionSettings
 from manager.trace import frames_of
@@ -71,8 +71,6 @@ class Supervisor:
         self._homing = Homing(clock)
         self._writer = StatusWriter(settings, self._pool.current, clock, publish)
         self._credentials = Credentials(settings, budget)
-        self._sibling = Sibling(settings, groups, self)
-        self._opener = Opener(settings, driver, self._credentials, budget, self._sibling)
         self._current = Current(
             self._writer,
             self._pool,
@@ -82,6 +80,9 @@ class Supervisor:
             record=record,
             proved=self._proved,
         )
+        self._reach = Reach(self._writer, self._current, driver, withheld_for=self.withheld_for)
+        self._sibling = Sibling(settings, groups, self._reach)
+        self._opener = Opener(settings, driver, self._credentials, budget, self._sibling)
         self._task: asyncio.Task[None] | None = None
         """The loop; None while the connection is at rest."""
         self._ending: set[asyncio.Task[None]] = set()
@@ -95,9 +96,6 @@ class Supervisor:
         self._wait: Wait | None = None
         """The wait that was decided on; None to open again at once."""
         self._failure: Failure | None = None
-        self._woken = Wake()
-        self._alarm = asyncio.timeout(None)
-        """What ends the wait under way at its deadline, which a sibling may bring forward."""
         self._arrivals: list[asyncio.Future[None]] = []
         """Who waits for the attempt under way, or the next, to succeed or fail."""
         self._override = False
@@ -172,7 +170,7 @@ class Supervisor:
         if override and self.status.phase is not Phase.CONNECTING:
             self._override = True
         if self.vigil is None or not self.vigil.end(None):
-            self._woken.set()
+            self._reach.woken.set()
         try:
             await arrival
         finally:
@@ -198,7 +196,7 @@ class Supervisor:
         elif self.status.phase in (Phase.WAITING, Phase.PARKED):
             asked = self._failure is not None and self._failure.retry_after
             if not asked and not self.withheld_for():
-                self._woken.set()
+                self._reach.woken.set()
 
     # --- the loop ---------------------------------------------------------------------------------------
 
@@ -297,7 +295,7 @@ class Supervisor:
         self._writer.flapping(self._current.flaps.flap)
         if wait is MOVE:
             return
-        if not self._woken.is_set():
+        if not self._reach.woken.is_set():
             self._arrive()
         if await self._until_woken(wait, failure, until):
             self._attempt = 1
@@ -314,9 +312,9 @@ class Supervisor:
                 look = self._clock.monotonic() + self._policy.health_interval
                 until = look if end is None else min(look, end)
             try:
-                async with asyncio.timeout_at(until) as self._alarm:
+                async with asyncio.timeout_at(until) as self._reach.alarm:
                     with self._sibling.waits(self._pool.current, wait, failure, until):
-                        return await self._woken.wait()
+                        return await self._reach.woken.wait()
             except TimeoutError:
                 if until == end:
                     return False
@@ -371,7 +369,7 @@ class Supervisor:
             raise
         finally:
             # Who asked for an attempt while this one was under way has joined it.
-            self._woken.clear()
+            self._reach.woken.clear()
 
     def _arrive(self) -> None:
         arrivals, self._arrivals = self._arrivals, []
@@ -388,38 +386,3 @@ class Supervisor:
         self._homing.arrived()
         self._writer.stable()
         self._sibling.is_stable()
-
-    # --- what siblings ask for --------------------------------------------------------------------------
-
-    def woken_by_sibling(self, sibling: str, at: float) -> bool:
-        """End the wait under way at `at`, the number of its attempt kept, unless its login is withheld."""
-        if not self._wakes_at(at):
-            return False
-        self._writer.woken_by_sibling(sibling, at)
-        return True
-
-    def woken_by_peek(self, at: float) -> bool:
-        """End the wait under way at `at`, as a sibling would."""
-        if not self._wakes_at(at):
-            return False
-        self._writer.woken_by_peek(at)
-        return True
-
-    def _wakes_at(self, at: float) -> bool:
-        ended = self._woken.is_set() or self._alarm.expired()
-        if ended or self.status.phase not in (Phase.WAITING, Phase.PARKED) or self.withheld_for():
-            return False
-        self._alarm.reschedule(at)
-        return True
-
-    async def peek(self, endpoint: Endpoint) -> None:
-        """Look at an endpoint without credentials."""
-        await self._driver.peek(endpoint)
-
-    def doubted_by_sibling(self, sibling: str) -> bool:
-        """Send a heartbeat now; a suspect is asked already."""
-        if self.vigil is None or self.status.phase is not Phase.UP:
-            return False
-        self.vigil.doubt()
-        self._writer.doubted_by_sibling(sibling)
-        return True
