@@ -96,6 +96,19 @@ class EndpointChanged(ConnectionEvent, frozen=True, kw_only=True, tag="connectio
     """Label of that one."""
 
 
+class FailedOver(ConnectionEvent, frozen=True, kw_only=True, tag="connection:failedOver"):
+    """The spare session has taken over at once, without a reconnection."""
+
+    previous: str
+    """Label of the endpoint before; that of `status` is the one from now on."""
+    failure: Failure | None
+    """What ended the session before; None for the way back to the preferred endpoint."""
+
+
+class SpareChanged(ConnectionEvent, frozen=True, kw_only=True, tag="connection:spareChanged"):
+    """The spare session is in another state: `spare` of `status`."""
+
+
 class Stable(ConnectionEvent, frozen=True, kw_only=True, tag="connection:stable"):
     """A session has held for `stable_after` seconds; attempts count from nothing again."""
 
@@ -231,6 +244,8 @@ AnyEvent = (
     | Changed
     | TimesChanged
     | EndpointChanged
+    | FailedOver
+    | SpareChanged
     | Stable
     | Recovered
     | MaxAttemptsReached

@@ -63,6 +63,7 @@ class Stage(enum.StrEnum):
     HEARTBEAT = "heartbeat"
     CHECK = "health check"
     REFRESH = "refresh"
+    TAKEOVER = "takeover"
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +107,20 @@ class Cost(msgspec.Struct, frozen=True):
 
     points: int
     reason: str
+
+
+class SpareStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the session stands that is kept warm on another endpoint; times are seconds since 1970."""
+
+    endpoint: str
+    """Label of the endpoint that it is on, or is tried on next."""
+    phase: Phase
+    """`up` where it would take over at once; `suspect` where it is asked again whether it is well."""
+    since: float
+    next_attempt: float | None = None
+    """When it is tried again; None where it is not waited for, or for ever."""
+    failure: Failure | None = None
+    """What ended the last one or its attempt; kept until one has held for as long as a stable session."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +170,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     flap: Flap | None = None
     """What was recognised in sessions that end by themselves; kept until one has clearly outlived it."""
     facts: dict[str, FactValue] = {}
+    spare: SpareStatus | None = None
+    """The spare session; None where none is configured, or the connection is not stable yet."""
     score: int = 0
     costs: tuple[Cost, ...] = ()
 

@@ -95,13 +95,15 @@ class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What every type of connection has.
 
     Raises:
-        ValueError: there is no endpoint, no name, or a weight that is no number above 0.
+        ValueError: there is no endpoint, none for a spare, no name, or a weight that is no number above 0.
     """
 
     type: ClassVar[str]
     name: str
     endpoints: tuple[Endpoint, ...]
     strategy: Strategy = Strategy.PRIORITY
+    spare: bool = False
+    """Whether a second session is kept warm on another endpoint, to take over at once."""
     policy: Policy = Policy()
     policy_name: str = "default"
     """What the policy is called in the file; numbers of the connection's own may differ from it."""
@@ -118,6 +120,8 @@ class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("a connection needs a name")
         if not self.endpoints:
             raise ValueError(f"the connection {self.name!r} needs at least one endpoint")
+        if self.spare and len(self.endpoints) < 2:
+            raise ValueError(f"the spare of {self.name!r} needs a second endpoint")
         if not 0 < self.weight < math.inf:
             raise ValueError(f"the weight of {self.name!r} is {self.weight!r}; expected a number above 0")
 

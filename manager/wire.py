@@ -32,6 +32,7 @@ class Life(NamedTuple):
     """The session that a message belongs to, one that never came up included."""
 
     generation: int
+    """Its number; 0 for a spare that has not taken over."""
     endpoint: str
     """Label of its endpoint, which names the transport."""
 

@@ -15,6 +15,7 @@ from manager.events import (
     DoubtedBySibling,
     EndpointChanged,
     Event,
+    FailedOver,
     Flapping,
     ListenerDetached,
     LoginWithheld,
@@ -26,6 +27,7 @@ from manager.events import (
     ReloadFailed,
     Removed,
     Reported,
+    SpareChanged,
     Stalled,
     StateChanged,
     Steady,
@@ -160,6 +162,26 @@ def _budget(event: BudgetChanged) -> LogLine:
 @log_line.register
 def _moved(event: EndpointChanged) -> LogLine:
     return _line(event, "moved", "accent", f"now on {event.status.endpoint}, before on {event.previous}")
+
+
+@log_line.register
+def _failed_over(event: FailedOver) -> LogLine:
+    status = event.status
+    if event.failure is None:
+        return _line(event, "home", "good", f"the spare on {status.endpoint} is in use from now on")
+    text = f"the spare on {status.endpoint} took over: {event.failure.reason}"
+    return _line(event, "failover", "warn", text)
+
+
+@log_line.register
+def _spare(event: SpareChanged) -> LogLine | None:
+    spare = event.status.spare
+    if spare is None or spare.phase is Phase.CONNECTING:
+        return None
+    if spare.phase is Phase.UP:
+        return _line(event, "spare", "muted", f"stands by on {spare.endpoint}")
+    reason = f": {spare.failure.reason}" if spare.failure else ""
+    return _line(event, "spare", "warn", f"{spare.phase.value} on {spare.endpoint}{reason}")
 
 
 @log_line.register

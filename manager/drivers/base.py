@@ -6,8 +6,8 @@ does everything that is the same for all types: deadlines, waits, heartbeats, co
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from manager.endpoint import Endpoint
 from manager.model import Facts, FactValue, Failure, Stage
@@ -119,6 +119,35 @@ class Driver(Protocol):
             OSError, UnicodeError, DriverError: there is none.
         """
 
+
+@runtime_checkable
+class Promotable(Protocol):
+    """What a session has that left something out as a spare."""
+
+    async def promote(self) -> bool:
+        """Make up for what was left out: have events sent, subscribe. Called once, when the spare takes over.
+
+        The caller sets the deadline and cancels. Returns whether the peer has answered; where it has not, a
+        heartbeat follows at once.
+
+        Raises:
+            DriverError: it cannot be used; the session is given up.
+        """
+
+
+@runtime_checkable
+class StandbyDriver(Protocol):
+    """What a driver has whose spare sessions leave something out until they take over.
+
+    Optional: of any other driver a spare is an ordinary session. What a spare receives is dropped.
+    """
+
+    async def open_standby(self, endpoint: Endpoint, listener: SessionListener) -> Session:
+        """Open a session like `open`, but as a spare; it is `Promotable` where that is needed."""
+
+
+Opening = Callable[[Endpoint, SessionListener], Awaitable[Session]]
+"""`open` or `open_standby` of a driver."""
 
 DriverFactory = Callable[[ConnectionSettings, Memory], Driver]
 """What a driver module offers under the name `create`."""

@@ -16,7 +16,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import cast
 
-from manager.drivers.base import Driver, DriverError, DriverFactory, Memory, Session, SessionListener
+from manager.drivers.base import (
+    Driver,
+    DriverError,
+    DriverFactory,
+    Memory,
+    Opening,
+    Promotable,
+    Session,
+    SessionListener,
+    StandbyDriver,
+)
 from manager.drivers.failures import failure_of
 from manager.endpoint import Endpoint
 from manager.engine.soundness import sound_facts, sound_failure, sound_latency, sound_text
@@ -185,10 +195,23 @@ class ContainedDriver:
         Raises:
             DriverError: it could not be opened, or the driver did what it may not.
         """
+        return await self._open(_open_of, endpoint, listener)
+
+    async def open_standby(self, endpoint: Endpoint, listener: SessionListener) -> Session:
+        """Open a session as a spare; an ordinary one where the driver knows no other.
+
+        Raises:
+            DriverError: it could not be opened, or the driver did what it may not.
+        """
+        return await self._open(_open_standby_of, endpoint, listener)
+
+    async def _open(
+        self, opening_of: Callable[[Driver], Opening], endpoint: Endpoint, listener: SessionListener
+    ) -> Session:
         containment = self._containment
         driver = self._driver = self._driver or self._made()
         heard = ContainedListener(containment, listener)
-        session = await containment.ask("open", Stage.CONNECT, lambda: driver.open(endpoint, heard))
+        session = await containment.ask("open", Stage.CONNECT, lambda: opening_of(driver)(endpoint, heard))
         if not all(callable(getattr(session, name, None)) for name in _SESSION_CALLS):
             raise DriverError(containment.failure(heard.stage, "opened no session"))
         return ContainedSession(containment, cast("Session", session))
@@ -219,6 +242,18 @@ class ContainedDriver:
         if not callable(getattr(driver, "open", None)):
             raise DriverError(_blocked(containment.failure(Stage.CONNECT, "was not created: it has no open")))
         return driver
+
+
+def _open_of(driver: Driver) -> Opening:
+    return driver.open
+
+
+def _open_standby_of(driver: Driver) -> Opening:
+    return driver.open_standby if isinstance(driver, StandbyDriver) else driver.open
+
+
+async def _promoted(session: Session) -> object:
+    return await session.promote() if isinstance(session, Promotable) else False
 
 
 def _blocked(failure: Failure) -> Failure:
@@ -282,6 +317,15 @@ class ContainedSession:
         if not isinstance(found, str):
             raise DriverError(self._containment.failure(Stage.CHECK, "did not say what its check found"))
         return sound_text(found)
+
+    async def promote(self) -> bool:
+        """Make up for what a spare left out; return whether the peer has answered.
+
+        Raises:
+            DriverError: it failed, or the driver did what it may not.
+        """
+        answered = await self._containment.ask("promote", Stage.TAKEOVER, lambda: _promoted(self.inner))
+        return answered is True
 
     async def ended(self) -> Failure:
         """Return when the session is over, with why."""

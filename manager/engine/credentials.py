@@ -28,6 +28,12 @@ class Credentials:
         self.refusals = 0
         """How often in a row one version was refused."""
 
+    def of_a_spare(self) -> Credentials:
+        """Return those of a second session: both know where they were accepted, each how it was refused."""
+        spare = Credentials(self._settings, self._budget)
+        spare._accepted = self._accepted
+        return spare
+
     def must_reserve(self, host: str) -> bool:
         """Whether a login on this host needs a slot of its budget."""
         if not self._settings.secrets():

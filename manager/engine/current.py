@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from manager.drivers.base import Session
 from manager.engine.clock import Clock
 from manager.engine.flap import FlapWatch
+from manager.engine.held import Held
 from manager.engine.pool import Pool
 from manager.engine.status import StatusWriter
 from manager.engine.vigil import Vigil
@@ -42,6 +43,13 @@ class Current:
         """The usable session, if there is one."""
         self.vigil: Vigil | None = None
         """The watch over it."""
+
+    def take_over(self, held: Held) -> None:
+        """Hear a spare that has taken over, and its predecessor no more."""
+        self.generation += 1
+        self.flaps.begins(self._clock.monotonic())
+        self.session, self.vigil = held.session, held.vigil
+        held.listener.hand_over(self)
 
     # --- what its listener passes on --------------------------------------------------------------------
 

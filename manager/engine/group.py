@@ -33,7 +33,7 @@ from manager.engine.peek import Peeks
 from manager.engine.policy import Wait, delay, patience
 from manager.engine.vigil import LifeOver
 from manager.model import Failure, FailureClass, Phase
-from manager.settings import ConnectionSettings
+from manager.settings import ConnectionSettings, Policy
 
 DOUBT_INTERVAL = 5.0
 """Seconds from one round of doubt in a group to the next."""
@@ -63,6 +63,21 @@ class Reached(Protocol):
         """Look at an endpoint without credentials; raise where there is no sign of life."""
 
 
+class Doubtful(Protocol):
+    """Who is up in a group, a connection's session or its spare."""
+
+    @property
+    def name(self) -> str:
+        """What the others are told that it is called."""
+
+    @property
+    def policy(self) -> Policy:
+        """By whose `start_rate` a round of doubt goes on."""
+
+    def doubts(self, dead: str) -> bool:
+        """Send a heartbeat now because of one that died; return whether one goes."""
+
+
 class Groups:
     """Every group by its name, the pacing of all hosts and the peeks at all places."""
 
@@ -88,7 +103,7 @@ class Sibling:
         self._clock = groups.clock
         self._reached = reached
         self._joined: Group | None = None
-        """The group that it is up in, or was last."""
+        """The group that it is up in."""
         self._untold = True
         """Whether it was down, and has not told since that it is back."""
         self._told = False
@@ -155,9 +170,10 @@ class Sibling:
         try:
             yield
         except LifeOver as over:
-            died = over.failure is not None and over.failure.kind in _SHARED
+            died = _is_shared(over.failure)
             raise
         finally:
+            self._joined = None
             group.leaves(self, died=died)
 
     def is_stable(self) -> None:
@@ -207,6 +223,48 @@ class Sibling:
         return self._groups.group(group_of(self._settings, endpoint))
 
 
+class Bystander:
+    """A spare among those that share the fate of its host: it is doubted with them, and they with it."""
+
+    def __init__(
+        self, name: str, settings: ConnectionSettings, groups: Groups, doubted: Callable[[], bool]
+    ) -> None:
+        self.name = name
+        self.policy = settings.policy
+        self._settings = settings
+        self._groups = groups
+        self._doubted = doubted
+
+    async def turn(self, host: str) -> None:
+        """Return when it is this one's turn to open a connection on a host."""
+        await self._groups.pacing.turn(host, self.policy.start_rate)
+
+    def opens(self) -> None:
+        """Nobody has to know that a spare is opened."""
+
+    @contextmanager
+    def is_up(self, endpoint: Endpoint) -> Iterator[None]:
+        """Be doubted with the siblings as long as this lasts, and have them doubted if it ends in a death."""
+        group = self._groups.group(group_of(self._settings, endpoint))
+        group.up[self.name] = self
+        died = False
+        try:
+            yield
+        except LifeOver as over:
+            died = _is_shared(over.failure)
+            raise
+        finally:
+            group.leaves(self, died=died)
+
+    def doubts(self, dead: str) -> bool:
+        """Send a heartbeat now because of another that died; return whether one goes."""
+        return self.policy.sibling_doubt and dead != self.name and self._doubted()
+
+
+def _is_shared(failure: Failure | None) -> bool:
+    return failure is not None and failure.kind in _SHARED
+
+
 @dataclass(frozen=True, slots=True)
 class Return:
     """Who came back, and when on the monotonic clock."""
@@ -221,13 +279,13 @@ class Group:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.waiting: dict[str, Sibling] = {}
-        self.up: dict[str, Sibling] = {}
+        self.up: dict[str, Doubtful] = {}
         self.back: Return | None = None
         self._dead = ""
         """Who died last, until a round of doubt begins; empty for nobody."""
         self._cause = ""
         """Whose death the round under way is about."""
-        self._doubtful: list[Sibling] = []
+        self._doubtful: list[Doubtful] = []
         """Who is still to be doubted in it."""
         self._rested_at = -math.inf
         """When the next round may begin."""
@@ -240,7 +298,7 @@ class Group:
         woken = [sibling.hears_of(name) for sibling in self.waiting.values()]
         return any(woken)
 
-    def leaves(self, sibling: Sibling, *, died: bool) -> None:
+    def leaves(self, sibling: Doubtful, *, died: bool) -> None:
         """Note that one is no longer up; doubt the others if it died."""
         self.up.pop(sibling.name, None)
         if died:

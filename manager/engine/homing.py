@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
 from manager.drivers.base import DriverError
 from manager.endpoint import Endpoint
@@ -29,17 +29,36 @@ class Homing:
         self._under_way = False
         """Whether the session is a way back that has not held yet."""
 
-    async def until_well(self, endpoint: Endpoint, peek: Callable[[Endpoint], Awaitable[None]]) -> None:
+    @property
+    def under_way(self) -> bool:
+        """Whether the session is a way back that has not held yet."""
+        return self._under_way
+
+    @asynccontextmanager
+    async def heading(
+        self, endpoint: Endpoint, peek: Callable[[Endpoint], Awaitable[None]], go: Callable[[], None]
+    ) -> AsyncIterator[None]:
+        """Look at the preferred endpoint as long as this lasts, and `go` there once it has been well."""
+
+        async def until_gone() -> None:
+            await self._until_well(endpoint, peek)
+            self._under_way = True
+            go()
+
+        looking = asyncio.create_task(until_gone(), name=f"way back to {endpoint.label}")
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking])
+
+    async def _until_well(self, endpoint: Endpoint, peek: Callable[[Endpoint], Awaitable[None]]) -> None:
         """Return when an endpoint has answered every look for long enough."""
         since = self._clock.monotonic()
         while self._clock.monotonic() - since < self._well_for:
             await asyncio.sleep(INTERVAL)
             if not await _answers(endpoint, peek):
                 since = self._clock.monotonic()
-
-    def begins(self) -> None:
-        """Note that the next session is a way back."""
-        self._under_way = True
 
     def arrived(self) -> None:
         """Note that a session has held; if it was a way back, the next one is as easy as the first."""

@@ -46,15 +46,22 @@ class Hearer(Protocol):
 class GenerationListener:
     """Hears one session; once it has ended or another has taken its place, late calls are dropped.
 
-    What goes over its wire is kept to the last: a Logoff belongs to the session that it ends.
+    What goes over its wire is kept to the last: a Logoff belongs to the session that it ends. That of a spare
+    bears the number 0 until it takes over.
     """
 
-    def __init__(self, hearer: Hearer, endpoint: str) -> None:
+    def __init__(self, hearer: Hearer, endpoint: str, *, standby: bool = False) -> None:
         self._hearer = hearer
         self._generation = hearer.generation
-        self._life = Life(hearer.generation, endpoint)
+        self._life = Life(0 if standby else hearer.generation, endpoint)
         self.stage = Stage.LOOKUP
         """How far opening has come."""
+
+    def hand_over(self, hearer: Hearer) -> None:
+        """Have another one hear the session from now on, as its current one."""
+        self._hearer = hearer
+        self._generation = hearer.generation
+        self._life = Life(hearer.generation, self._life.endpoint)
 
     @property
     def _current(self) -> bool:

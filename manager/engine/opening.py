@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from manager.drivers.base import Driver, DriverError, Session
+from manager.drivers.base import DriverError, Opening, Session
 from manager.drivers.failures import failure_of
 from manager.endpoint import Endpoint
 from manager.engine.budget import LoginBudget, LoginWithheldError, Slot
@@ -36,14 +36,14 @@ class Opener:
     def __init__(
         self,
         settings: ConnectionSettings,
-        driver: Driver,
+        opening: Opening,
         credentials: Credentials,
         budget: LoginBudget,
         line: Line,
     ) -> None:
         self._name = settings.name
         self._policy = settings.policy
-        self._driver = driver
+        self._opening = opening
         self._credentials = credentials
         self._budget = budget
         self._line = line
@@ -75,7 +75,7 @@ class Opener:
         self._line.opens()
         try:
             async with Deadline(self._policy.connect_timeout):
-                session = await self._driver.open(endpoint, listener)
+                session = await self._opening(endpoint, listener)
         except DriverError as error:
             failure = error.failure
         except TimeoutError:

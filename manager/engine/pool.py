@@ -16,6 +16,7 @@ import random
 import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from manager.endpoint import Endpoint
 from manager.engine.ejection import Ejections
@@ -26,6 +27,22 @@ _HOPELESS = (FailureClass.CONFIGURATION, FailureClass.PERMANENT)
 _BEFORE_AN_ADDRESS = (Stage.SECRET, Stage.LOOKUP, Stage.CONNECT)
 _SAMPLES = 9
 """Latencies of an endpoint that are compared with those of another, by their median."""
+
+
+@dataclass(slots=True)
+class Use:
+    """An endpoint that a session is opened at, and the addresses of its name."""
+
+    endpoint: Endpoint
+    answers: tuple[str, ...] = ()
+    """Addresses that the name was looked up to."""
+    address: str | None = None
+    """The one of them in use."""
+
+    def blamed(self, failure: Failure) -> str | None:
+        """Return the address that failed, where that says nothing of the others."""
+        several = len(self.answers) > 1 and failure.stage not in _BEFORE_AN_ADDRESS
+        return self.address if several else None
 
 
 class Pool:
@@ -49,24 +66,30 @@ class Pool:
         self._hopeless: set[Endpoint] = set()
         """Endpoints whose last failure was one that trying again will not change."""
         self._latencies: dict[Endpoint, deque[float]] = {}
-        self._answers: tuple[str, ...] = ()
-        """Addresses that the name of the endpoint in use was looked up to."""
-        self._address: str | None = None
-        """The one of them in use."""
-        self.current = endpoints[-1]
-        self.current = self._choose(0.0, None)
+        self.reserved: Endpoint | None = None
+        """The endpoint of the spare, which is not opened a second time."""
+        self._use = Use(endpoints[-1])
+        self._use = Use(self._choose(0.0, None))
+
+    @property
+    def current(self) -> Endpoint:
         """The endpoint in use, or the one that is tried next."""
+        return self._use.endpoint
 
     # --- what becomes of the endpoint in use ------------------------------------------------------------
 
     def ordered(self, addresses: Sequence[str], now: float) -> list[str]:
         """Return the addresses of the endpoint in use in the order in which to try them."""
-        self._answers, self._address = tuple(dict.fromkeys(addresses)), None
-        return sorted(self._answers, key=lambda each: max(0.0, self._until_of(each) - now))
+        return self.ordered_for(self._use, addresses, now)
+
+    def ordered_for(self, use: Use, addresses: Sequence[str], now: float) -> list[str]:
+        """Return the addresses of any endpoint in the order in which to try them."""
+        use.answers, use.address = tuple(dict.fromkeys(addresses)), None
+        return sorted(use.answers, key=lambda each: max(0.0, self._until_of(use, each) - now))
 
     def using(self, address: str) -> None:
         """Note which address the endpoint in use is opened at."""
-        self._address = address
+        self._use.address = address
 
     def measured(self, latency: float) -> None:
         """Note the round trip of a heartbeat, in seconds."""
@@ -77,27 +100,23 @@ class Pool:
         """Note that a session has proved stable: a new round begins."""
         self._tried.clear()
         self._hopeless.clear()
-        self._ejections.holds(self.current)
-        self._ejections.holds((self.current, self._address))
+        self.proved(self._use)
 
     def failed(self, failure: Failure, now: float) -> bool:
         """Set aside what failed; return whether an endpoint is left in this round that was not tried."""
-        endpoint = self.current
+        use, endpoint = self._use, self.current
         if failure.kind in _HOPELESS:
             self._hopeless.add(endpoint)
         else:
             self._hopeless.discard(endpoint)
         self._tried.add(endpoint)
-        address, self._address = self._address, None
-        if address is not None and failure.stage not in _BEFORE_AN_ADDRESS and len(self._answers) > 1:
+        address = use.blamed(failure)
+        self.set_aside(use, failure, now)
+        if address is not None:
             self._tried.add((endpoint, address))
-            self._ejections.failed((endpoint, address), now)
-            if any((endpoint, each) not in self._tried for each in self._answers):
+            if any((endpoint, each) not in self._tried for each in use.answers):
                 self._tried.discard(endpoint)
                 return True
-            if any(self._until_of(each) <= now for each in self._answers):
-                return self._untried()
-        self._ejections.failed(endpoint, now)
         return self._untried()
 
     def withheld(self) -> bool:
@@ -111,9 +130,9 @@ class Pool:
 
     def move(self, at: float) -> None:
         """Choose the endpoint that is opened at this time."""
-        untried = [each for each in self._endpoints if each not in self._tried]
-        self.current = self._choose(at, untried or None)
-        self._answers, self._address = (), None
+        free = [each for each in self._endpoints if each != self.reserved]
+        untried = [each for each in free if each not in self._tried]
+        self._use = Use(self._choose(at, untried or free))
 
     def kind_of(self, failure: Failure) -> FailureClass:
         """Return the class to decide by: a refusal by one endpoint is not final while others are left."""
@@ -134,15 +153,40 @@ class Pool:
     @property
     def address(self) -> str:
         """The address in use, where the name in use has several; else empty."""
-        return self._address or "" if len(self._answers) > 1 else ""
+        return self._use.address or "" if len(self._use.answers) > 1 else ""
+
+    # --- the spare --------------------------------------------------------------------------------------
+
+    def beside(self, at: float) -> tuple[Endpoint, float]:
+        """Choose an endpoint beside the one in use; return with it from when on it is not set aside."""
+        endpoint = self._choose(at, [each for each in self._endpoints if each != self.current])
+        return endpoint, self._ejections.until(endpoint)
+
+    def set_aside(self, use: Use, failure: Failure, now: float) -> None:
+        """Set aside what failed; the round of the endpoint in use is not touched."""
+        address, use.address = use.blamed(failure), None
+        if address is not None:
+            self._ejections.failed((use.endpoint, address), now)
+            if any(self._until_of(use, each) <= now for each in use.answers):
+                return
+        self._ejections.failed(use.endpoint, now)
+
+    def proved(self, use: Use) -> None:
+        """Forget the failures of an endpoint whose session has proved stable."""
+        self._ejections.holds(use.endpoint)
+        self._ejections.holds((use.endpoint, use.address))
+
+    def take_over(self, use: Use) -> None:
+        """Take the endpoint of the spare for the one in use."""
+        self._use, self.reserved = use, None
 
     # --- the choice -------------------------------------------------------------------------------------
 
     def _untried(self) -> bool:
         return any(each not in self._tried for each in self._endpoints)
 
-    def _until_of(self, address: str) -> float:
-        return self._ejections.until((self.current, address))
+    def _until_of(self, use: Use, address: str) -> float:
+        return self._ejections.until((use.endpoint, address))
 
     def _choose(self, at: float, among: Sequence[Endpoint] | None) -> Endpoint:
         endpoints = among or self._endpoints

@@ -20,6 +20,7 @@ from manager.events import (
     DoubtedBySibling,
     EndpointChanged,
     FactsChanged,
+    FailedOver,
     Flapping,
     LoginWithheld,
     MaxAttemptsReached,
@@ -27,6 +28,7 @@ from manager.events import (
     ProbeFailed,
     Recovered,
     Reported,
+    SpareChanged,
     Stable,
     StateChanged,
     Steady,
@@ -34,7 +36,7 @@ from manager.events import (
     WokenByPeek,
     WokenBySibling,
 )
-from manager.model import Facts, FactValue, Failure, Flap, Phase, Status
+from manager.model import Facts, FactValue, Failure, Flap, Phase, SpareStatus, Status
 from manager.settings import ConnectionSettings
 from manager.trace import frames_of
 
@@ -105,6 +107,51 @@ class StatusWriter:
         if previous not in ("", self.status.endpoint):
             self._tell(EndpointChanged, {}, previous=previous)
 
+    def spare(
+        self, phase: Phase, endpoint: Endpoint, tried_in: float | None, failure: Failure | None
+    ) -> None:
+        """The spare is in this state now; `tried_in` seconds it is opened again, if it is waited for."""
+        now, known = self._clock.wall(), self.status.spare
+        spare = SpareStatus(
+            endpoint=endpoint.label,
+            phase=phase,
+            since=known.since if known is not None and known.phase is phase else now,
+            next_attempt=None if tried_in is None else now + tried_in,
+            failure=failure,
+        )
+        if spare != known:
+            self._tell(SpareChanged, {"spare": spare})
+
+    def failed_over(
+        self, session: Session, endpoint: Endpoint, address: str, *, generation: int, failure: Failure | None
+    ) -> None:
+        """The spare is the session in use now; `failure` is what ended the other, if one did."""
+        now, status = self._clock.monotonic(), self.status
+        if failure is not None and self._up_at is not None and self._lost_at is None:
+            self._lost_at = now if self._closed_at is None else self._closed_at
+        self._up_at, self._closed_at = now, None
+        changes: dict[str, object] = {
+            **_NO_SESSION,
+            "group": group_of(self._settings, endpoint),
+            "endpoint": endpoint.label,
+            "address": address,
+            "attempt": 0,
+            "generation": generation,
+            "facts": _facts_of(session),
+            "up_since": self._clock.wall(),
+            "down_since": None if self._lost_at is None else self._lost_at + self._clock.wall() - now,
+            "drops": status.drops + (failure is not None and status.phase.connected),
+            "failure": failure or status.failure,
+            "spare": None,
+        }
+        if status.phase is not Phase.UP:
+            self._enter(Phase.UP, **changes)
+            changes = {}
+        previous, self._last_endpoint = self._last_endpoint, endpoint.label
+        self._tell(FailedOver, changes, previous=previous, failure=failure)
+        if previous != endpoint.label:
+            self._tell(EndpointChanged, {}, previous=previous)
+
     def waiting(self, wait: Wait, deadline: float | None, failure: Failure, endpoint: Endpoint) -> None:
         """A wait for a try of `endpoint` begins; `deadline` is None where only a wake-up ends it."""
         now = self._clock.monotonic()
@@ -114,6 +161,7 @@ class StatusWriter:
         shift = self._clock.wall() - now
         changes = {
             "failure": failure,
+            "spare": None,
             "group": group_of(self._settings, endpoint),
             "endpoint": endpoint.label,
             "attempt": wait.attempt,
@@ -151,7 +199,8 @@ class StatusWriter:
     def rest(self, phase: Phase, failure: Failure | None = None) -> None:
         """The connection is stopped or paused."""
         self._up_at = self._closed_at = self._lost_at = None
-        self._enter(phase, attempt=0, failure=failure, down_since=None, flap=None, **_NO_SESSION)
+        changes: dict[str, object] = {"attempt": 0, "down_since": None, "flap": None, "spare": None}
+        self._enter(phase, failure=failure, **changes, **_NO_SESSION)
 
     def heartbeat_answered(self, session: Session, latency: float, failures: int) -> None:
         """A heartbeat came back after `latency` seconds."""
@@ -210,6 +259,13 @@ class StatusWriter:
         }
         if status.next_attempt is not None:
             changes["next_attempt"] = status.next_attempt + jump.stepped + jump.suspended
+        if status.spare is not None:
+            tried_at = status.spare.next_attempt
+            changes["spare"] = replace(
+                status.spare,
+                since=status.spare.since + jump.stepped,
+                next_attempt=None if tried_at is None else tried_at + jump.stepped + jump.suspended,
+            )
         self._tell(TimesChanged, changes)
 
     def reported(self, report: str, text: str, fields: Facts) -> None:

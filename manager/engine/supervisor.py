@@ -11,8 +11,9 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NoReturn
 
 from msgspec.structs import replace
@@ -25,15 +26,17 @@ from manager.engine.budget import LoginBudget
 from manager.engine.clock import Clock
 from manager.engine.credentials import Credentials
 from manager.engine.current import Current
-from manager.engine.deadline import close_in_time, obey_cancellation
+from manager.engine.deadline import close_in_time, obey_cancellation, was_cancelled
 from manager.engine.flap import FlapWatch
 from manager.engine.group import Groups, Sibling
+from manager.engine.held import Held
 from manager.engine.homing import Homing
 from manager.engine.listener import GenerationListener
 from manager.engine.opening import Opener
 from manager.engine.policy import MOVE, Wait, next_wait
 from manager.engine.pool import Pool
 from manager.engine.reach import Reach
+from manager.engine.spare import Spare
 from manager.engine.status import Publish, StatusWriter
 from manager.engine.timekeeper import Jump
 from manager.engine.vigil import LifeOver, Vigil
@@ -43,6 +46,9 @@ from manager.trace import frames_of
 from manager.wire import Record
 
 log = logging.getLogger(__name__)
+
+Hold = Callable[[], Coroutine[object, object, NoReturn]]
+"""Watches a session until it is over; ends by raising `LifeOver`."""
 
 
 class Supervisor:
@@ -82,7 +88,25 @@ class Supervisor:
         )
         self._reach = Reach(self._writer, self._current, driver, withheld_for=self.withheld_for)
         self._sibling = Sibling(settings, groups, self._reach)
-        self._opener = Opener(settings, driver, self._credentials, budget, self._sibling)
+        self._opener = Opener(settings, driver.open, self._credentials, budget, self._sibling)
+        self._spare = (
+            Spare(
+                settings,
+                driver,
+                self._pool,
+                self._writer,
+                clock=clock,
+                budget=budget,
+                credentials=self._credentials,
+                groups=groups,
+                record=record,
+                chance=chance,
+            )
+            if settings.spare
+            else None
+        )
+        self._taken: Held | None = None
+        """The spare that has taken over, until the next turn goes on with it."""
         self._task: asyncio.Task[None] | None = None
         """The loop; None while the connection is at rest."""
         self._ending: set[asyncio.Task[None]] = set()
@@ -144,6 +168,8 @@ class Supervisor:
             task.cancel()
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
+        if self._spare is not None:
+            self._spare.leave()
         if self.status.phase is not rest:
             self._writer.rest(rest)
         self._arrive()
@@ -153,6 +179,8 @@ class Supervisor:
         except asyncio.CancelledError:
             for each in ending:
                 each.cancel()
+            if self._spare is not None:
+                self._spare.hurry()
             await self._ended()
             raise
 
@@ -191,6 +219,8 @@ class Supervisor:
 
         A wait that the server asked for goes on, and a refusal stays one.
         """
+        if self._spare is not None:
+            self._spare.doubt()
         if self.vigil is not None:
             self.vigil.doubt()
         elif self.status.phase in (Phase.WAITING, Phase.PARKED):
@@ -218,40 +248,44 @@ class Supervisor:
             self._arrive()
         finally:
             self._turn = None
+            await self._end_spare()
+
+    async def _end_spare(self) -> None:
+        if self._spare is None:
+            return
+        self._spare.leave()
+        taken, self._taken = self._taken, None
+        try:
+            if taken is not None:
+                self._current.session = self._current.vigil = None
+                await taken.close(graceful=True)
+        finally:
+            await self._spare.ended()
 
     def _begin_turn(self, turn: RetryCallState) -> None:
         self._turn = turn
 
     async def _one_life(self) -> NoReturn:
-        async with self._opened() as session:
-            vigil = Vigil(session, self._policy, self._clock, self._current, name=self.settings.name)
-            self._current.vigil = vigil
-            self._current.flaps.begins(self._clock.monotonic())
-            self._writer.up(session, self._pool.address)
+        async with self._in_use() as hold:
             self._arrive()
             preferred = self._pool.preferred if self._policy.peek else None
             with self._sibling.is_up(self._pool.current):
                 if preferred is None:
-                    await vigil.hold()
-                async with self._going_home(vigil, preferred):
-                    await vigil.hold()
+                    await hold()
+                async with self._homing.heading(preferred, self._look, partial(self._go_home, preferred)):
+                    await hold()
 
-    @asynccontextmanager
-    async def _going_home(self, vigil: Vigil, preferred: Endpoint) -> AsyncIterator[None]:
-        """End a session in favour of the preferred endpoint once that has been well for a while."""
+    async def _look(self, endpoint: Endpoint) -> None:
+        """Look whether the preferred endpoint is well; nobody goes there without the spare that should be."""
+        if self._spare is not None and not self._spare.ready:
+            raise OSError("there is no spare")
+        if self._pool.reserved != endpoint:
+            await self._driver.peek(endpoint)
 
-        async def go() -> None:
-            await self._homing.until_well(preferred, self._driver.peek)
-            self._pool.trust(preferred)
-            self._homing.begins()
-            vigil.end(None)
-
-        going = asyncio.create_task(go(), name=f"way back of {self.settings.name}")
-        try:
-            yield
-        finally:
-            going.cancel()
-            await asyncio.wait([going])
+    def _go_home(self, preferred: Endpoint) -> None:
+        self._pool.trust(preferred)
+        if self.vigil is not None:
+            self.vigil.end(None)
 
     def _next_wait(self, turn: RetryCallState) -> float:
         """Decide what follows the life that just ended; tenacity adds 1 to the attempt number after this."""
@@ -260,10 +294,16 @@ class Supervisor:
         over = turn.outcome.exception()
         assert isinstance(over, LifeOver)  # noqa: S101 - nothing else is tried again
         self._failure = over.failure
+        if self._taken is not None:
+            turn.attempt_number -= 1
+            self._wait = None
+            return 0.0
         if over.failure is None:
             turn.attempt_number = 1
             self._wait = None
             return 0.0
+        if self._spare is not None:
+            self._spare.leave()
         now = self._clock.monotonic()
         self._homing.session_over()
         left = self._pool.failed(over.failure, now) if over.withheld is None else self._pool.withheld()
@@ -324,31 +364,80 @@ class Supervisor:
     # --- one session ------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _opened(self) -> AsyncIterator[Session]:
+    async def _in_use(self) -> AsyncIterator[Hold]:
+        """Open a session, or go on with the spare that has taken over; let it be held until it is over."""
+        taken, self._taken = self._taken, None
+        if taken is not None and self._spare is not None and self.status.stable:
+            self._spare.begin()
         endpoint = self._pool.current
-        session = self._current.session = await self._open(endpoint)
-        graceful, again = True, False
+        session = taken.session if taken is not None else await self._open(endpoint)
+        close = partial(close_in_time, session) if taken is None else taken.close
+        graceful, again, ended = True, False, None
         try:
             obey_cancellation()
-            yield session
+            yield self._watched(session) if taken is None else taken.hold
         except LifeOver as over:
-            graceful = again = over.failure is None
-            self._current.flaps.ended(over.failure, self._clock.monotonic())
-            if over.failure is not None and over.failure.kind is FailureClass.CREDENTIALS:
-                self._credentials.refused(over.failure, endpoint.host, None)
+            ended = over.failure
+            graceful = again = ended is None
+            self._current.flaps.ended(ended, self._clock.monotonic())
+            if ended is not None and ended.kind is FailureClass.CREDENTIALS:
+                self._credentials.refused(ended, endpoint.host, None)
             raise
         except Exception as error:  # noqa: BLE001 - a mistake of ours or a driver's costs the session, no more
             graceful = False
             log.error("%s: watching the session raised %s", self.settings.name, frames_of(error))
-            raise LifeOver(failure_of(error, Stage.SESSION)) from None
+            ended = failure_of(error, Stage.SESSION)
+            raise LifeOver(ended) from None
         finally:
             self._current.session = self._current.vigil = None
             if again:
-                self._attempt = 1
-                self._pool.begin_round()
-                self._pool.move(self._clock.monotonic())
-                self._begin_attempt(self._pool.current)
-            await close_in_time(session, graceful=graceful)
+                self._begin_again()
+            elif ended is not None:
+                self._take_over(ended)
+            await close(graceful=graceful)
+
+    def _watched(self, session: Session) -> Hold:
+        vigil = Vigil(session, self._policy, self._clock, self._current, name=self.settings.name)
+        self._current.session, self._current.vigil = session, vigil
+        self._current.flaps.begins(self._clock.monotonic())
+        self._writer.up(session, self._pool.address)
+        return vigil.hold
+
+    def _begin_again(self) -> None:
+        """Begin the attempt that follows an end that was asked for; none where the spare is the way home."""
+        if self._homing.under_way and self._pool.reserved == self._pool.preferred and self._take_over(None):
+            return
+        self._attempt = 1
+        self._pool.begin_round()
+        self._pool.move(self._clock.monotonic())
+        self._begin_attempt(self._pool.current)
+
+    def _take_over(self, failure: Failure | None, *, withheld: bool = False) -> bool:
+        """Put the spare in use, if it is ready, for a session that has ended or could not be opened."""
+        held = None if self._spare is None or was_cancelled() else self._spare.take(failure)
+        if held is None:
+            return False
+        if failure is not None:
+            self._homing.session_over()
+            if withheld:
+                self._pool.withheld()
+            else:
+                self._pool.failed(failure, self._clock.monotonic())
+        self._pool.take_over(held.use)
+        self._taken, self._attempt = held, 0
+        self._current.take_over(held)
+        self._writer.failed_over(
+            held.session,
+            held.use.endpoint,
+            self._pool.address,
+            generation=self._current.generation,
+            failure=failure,
+        )
+        self._writer.flapping(self._current.flaps.flap)
+        held.vigil.promote(self._current)
+        if held.vigil.stable:
+            self._proved()
+        return True
 
     def _begin_attempt(self, endpoint: Endpoint) -> None:
         self._current.generation += 1
@@ -360,12 +449,16 @@ class Supervisor:
             self._begin_attempt(endpoint)
         override, self._override = self._override, False
         try:
+            if self._spare is not None:
+                await self._spare.ended()
             return await self._opener.open(
                 endpoint, GenerationListener(self._current, endpoint.label), override=override
             )
         except LifeOver as over:
             if over.withheld is not None:
                 self._writer.withheld(endpoint.host)
+            if over.failure is not None:
+                self._take_over(over.failure, withheld=over.withheld is not None)
             raise
         finally:
             # Who asked for an attempt while this one was under way has joined it.
@@ -386,3 +479,5 @@ class Supervisor:
         self._homing.arrived()
         self._writer.stable()
         self._sibling.is_stable()
+        if self._spare is not None and self._taken is None:
+            self._spare.begin()

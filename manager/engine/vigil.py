@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn, Protocol, TypeVar
 
-from manager.drivers.base import DriverError, Session
+from manager.drivers.base import DriverError, Promotable, Session
 from manager.drivers.failures import failure_of
 from manager.engine.clock import Clock
 from manager.engine.deadline import Deadline, obey_cancellation
@@ -25,6 +25,7 @@ _EARLY = 0.001
 """Seconds by which a timer may come too early."""
 
 HEARTBEAT, CHECK, REFRESH = "heartbeat", "check", "refresh"
+_PROMOTION = "promotion"
 
 _FINAL = (FailureClass.CREDENTIALS, FailureClass.CONFIGURATION, FailureClass.PERMANENT)
 
@@ -141,6 +142,16 @@ class Vigil:
         """The largest of the three counts of failures in a row."""
         return max(self._failures.values())
 
+    @property
+    def watching(self) -> bool:
+        """Whether the session is not over yet."""
+        return self._watching
+
+    @property
+    def stable(self) -> bool:
+        """Whether the session has held long enough."""
+        return not self._unproved
+
     async def hold(self) -> NoReturn:
         """Watch until the session is over.
 
@@ -153,7 +164,7 @@ class Vigil:
                 await self._until_ended()
         finally:
             self.release()
-            await self._end_probes()
+            await self.end_probes()
         if self._error is not None:
             error, self._error = self._error, None
             raise error
@@ -184,6 +195,14 @@ class Vigil:
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def promote(self, observer: Observer) -> None:
+        """Tell another observer from now on: a spare takes over, and makes up for what it left out."""
+        self._observer = observer
+        if isinstance(self._session, Promotable):
+            self._probe(_PROMOTION, self._promote(self._session.promote))
+        else:
+            self.doubt()
 
     def doubt(self) -> None:
         """Send a heartbeat now instead of at the next interval."""
@@ -269,7 +288,7 @@ class Vigil:
             self.end(None)
         self._schedule()
 
-    async def _end_probes(self) -> None:
+    async def end_probes(self) -> None:
         """Return when no probe is under way, also where a cancellation comes meanwhile."""
         for task in self._probes.values():
             task.cancel()
@@ -293,6 +312,13 @@ class Vigil:
         answer = await self._check()
         self._check_due = self._clock.monotonic() + self._policy.health_interval
         if isinstance(answer, Failure):
+            self._doubted = True
+
+    async def _promote(self, promote: Callable[[], Awaitable[bool]]) -> None:
+        answer = await self._ask(promote, self._policy.suspect_timeout, Stage.TAKEOVER)
+        if isinstance(answer, Failure):
+            self.end(answer)
+        elif not answer:
             self._doubted = True
 
     async def _heartbeat(self) -> float | Failure:

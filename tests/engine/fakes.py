@@ -88,6 +88,8 @@ class FakeServer:
         self.heartbeat: Failure | str | BaseException | None = None
         self.check: Failure | str | BaseException | None = None
         self.peek: Failure | str | BaseException | None = REFUSED
+        self.promote: Failure | str | BaseException | None = None
+        self.answers_promotions = True
         self.open_takes = 0.0
         self.close_takes = 0.0
         self.abort_takes = 0.0
@@ -126,13 +128,15 @@ class FakeDriver:
     def __init__(self, server: FakeServer) -> None:
         self._server = server
 
-    async def open(self, endpoint: Endpoint, listener: SessionListener) -> FakeSession:
+    async def open(
+        self, endpoint: Endpoint, listener: SessionListener, kind: type[FakeSession] = FakeSession
+    ) -> FakeSession:
         server = self._server
         server.opens.append(asyncio.get_running_loop().time())
         listener.reached(server.stage)
         await asyncio.sleep(server.open_takes)
         await server.answer(server.open)
-        session = FakeSession(server, listener)
+        session = kind(server, listener)
         server.sessions.append(session)
         server.open_sessions.add(session)
         server.most_open = max(server.most_open, len(server.open_sessions))

@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -14,12 +15,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from manager.drivers.base import DriverError
+from manager.endpoint import parse_endpoint
 from manager.engine.containment import LET_GO, Containment, Misconduct, contained
+from manager.engine.listener import GenerationListener
 from manager.engine.soundness import MOST_FACTS, sound_facts, sound_failure, sound_latency
 from manager.events import ProbeFailed, Reported
 from manager.model import Failure, FailureClass, Phase, Stage
 from manager.wire import WireKind
-from tests.engine.fakes import REFUSED, FakeDriver, FakeServer, FakeSession, House, until
+from tests.engine.fakes import REFUSED, FakeDriver, FakeServer, FakeSession, FakeSettings, House, until
 
 Deed = Callable[[], Awaitable[Any]]
 CALLS = ("open", "heartbeat", "check", "ended", "close", "peek")
@@ -462,3 +465,35 @@ async def test_a_session_that_comes_although_it_was_given_up_is_closed(wild, hou
 async def test_a_program_gets_the_session_itself_to_send_on(wild, house):
     await both_up(house)
     assert isinstance(house.manager.session("one"), WildSession)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"), [(True, True), (False, False), ("yes", False), (Custom("x"), DriverError)]
+)
+async def test_a_spare_stands_by_and_is_promoted_at_arms_length(answer, outcome):
+    class Standby(FakeSession):
+        async def promote(self):
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
+
+    class StandbyDriver(FakeDriver):
+        async def open_standby(self, endpoint, listener):
+            return await self.open(endpoint, listener, Standby)
+
+    settings = FakeSettings(name="one", endpoints=(parse_endpoint("ami://pbx1"),))
+    driver = contained("wild", lambda *_: StandbyDriver(FakeServer()))(settings, {})
+    session = await driver.open_standby(settings.endpoints[0], GenerationListener(Mock(), "pbx1"))
+    if outcome is DriverError:
+        with pytest.raises(DriverError, match="the wild driver raised Custom"):
+            await session.promote()
+    else:
+        assert await session.promote() is outcome
+
+
+async def test_a_spare_of_a_driver_that_knows_none_is_an_ordinary_session():
+    settings = FakeSettings(name="one", endpoints=(parse_endpoint("ami://pbx1"),))
+    driver = contained("wild", lambda *_: FakeDriver(FakeServer()))(settings, {})
+    session = await driver.open_standby(settings.endpoints[0], GenerationListener(Mock(), "pbx1"))
+    assert not await session.promote()
+    assert await session.heartbeat() > 0

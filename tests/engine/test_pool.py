@@ -7,98 +7,17 @@ from itertools import pairwise
 
 import pytest
 
-from manager.endpoint import Endpoint, parse_endpoint
 from manager.engine.homing import WELL_FOR
 from manager.events import EndpointChanged, LoginWithheld, MaxAttemptsReached, StateChanged, replay
-from manager.manager import ConnectionManager
-from manager.model import Failure, FailureClass, Phase, Stage
+from manager.model import FailureClass, Phase, Stage
 from manager.secret import Secret, SecretSource
-from manager.settings import Policy, Strategy
-from tests.engine.fakes import (
-    CANARY,
-    LOST,
-    REFUSED,
-    WRONG_SECRET,
-    FakeDriver,
-    FakeServer,
-    FakeSettings,
-    House,
-    failure,
-    until,
-)
+from manager.settings import Strategy
+from tests.engine.fakes import CANARY, LOST, REFUSED, WRONG_SECRET, failure, until
+from tests.engine.site import Site
 
 
 def now() -> float:
     return asyncio.get_running_loop().time()
-
-
-class Site:
-    """One connection to three hosts, each with a server of its own."""
-
-    def __init__(self, **settings) -> None:
-        self.servers = {host: FakeServer() for host in ("a", "b", "c")}
-        self.addresses: dict[str, list[str]] = {}
-        """Of the names that have several."""
-        self.opened: list[tuple[str, int]] = []
-        """Host and number of each open."""
-        self.house = House()
-        self.house.manager = ConnectionManager(
-            clock=self.house.clock, drivers={"fake": lambda *_: Driver(self)}, chance=lambda: 0.0
-        )
-        policy = Policy(**{"jitter": 0.0, **settings.pop("policy", {})})
-        hosts = settings.pop("hosts", "abc")
-        endpoints = tuple(parse_endpoint(f"ami://{host}") for host in hosts)
-        self.settings = FakeSettings(name="one", endpoints=endpoints, policy=policy, **settings)
-
-    async def __aenter__(self) -> Site:
-        await self.house.__aenter__()
-        self.house.manager.add(self.settings)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.house.__aexit__()
-        assert sum(len(server.open_sessions) for server in self.servers.values()) == 0
-
-    @property
-    def status(self):
-        return self.house.status()
-
-    @property
-    def host(self) -> str:
-        return self.status.endpoint.partition(":")[0]
-
-    def refuse(self, *hosts: str, why: Failure = REFUSED) -> None:
-        for host in hosts:
-            self.servers[host].open = self.servers[host].peek = why
-            self.servers[host].drop_all()
-
-    def mend(self, *hosts: str) -> None:
-        for host in hosts:
-            self.servers[host].open = self.servers[host].peek = None
-
-    async def up_on(self, host: str) -> None:
-        await until(lambda: self.status.phase is Phase.UP and self.host == host)
-
-    async def stable(self) -> None:
-        await until(lambda: self.status.stable)
-
-
-class Driver:
-    def __init__(self, site: Site) -> None:
-        self.site = site
-
-    async def open(self, endpoint: Endpoint, listener):
-        self.site.opened.append((endpoint.host, self.site.status.attempt))
-        answers = self.site.addresses.get(endpoint.host)
-        host = endpoint.host
-        if answers:
-            host = listener.ordered(answers)[0]
-            listener.using(host)
-            self.site.opened[-1] = (host, self.site.status.attempt)
-        return await FakeDriver(self.site.servers[host]).open(endpoint, listener)
-
-    async def peek(self, endpoint: Endpoint) -> None:
-        await FakeDriver(self.site.servers[endpoint.host]).peek(endpoint)
 
 
 async def test_after_a_loss_the_next_endpoint_is_opened_without_a_wait_and_without_a_number():

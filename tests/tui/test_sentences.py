@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from manager.events import (
     AnyEvent,
@@ -14,6 +15,7 @@ from manager.events import (
     ClockJumped,
     DoubtedBySibling,
     FactsChanged,
+    FailedOver,
     Flapping,
     ListenerDetached,
     LoginWithheld,
@@ -25,6 +27,7 @@ from manager.events import (
     Reloaded,
     ReloadFailed,
     Reported,
+    SpareChanged,
     Stable,
     Stalled,
     StateChanged,
@@ -33,7 +36,7 @@ from manager.events import (
     WokenByPeek,
     WokenBySibling,
 )
-from manager.model import Band, BudgetStatus, Phase
+from manager.model import Band, BudgetStatus, Phase, SpareStatus
 from tests.tui.fake_client import DROPS, NO_ANSWER, connection
 from tui.sentences import log_line
 
@@ -172,6 +175,24 @@ def test_every_kind_of_event_has_been_thought_of():
     silent = {ProbeAnswered, FactsChanged, Stable, TimesChanged}
     spoken = set(log_line.registry) - {object}
     assert spoken | silent == set(AnyEvent.__args__)
+
+
+def test_a_spare_says_where_it_stands_by_and_what_it_took_over_from():
+    spare = SpareStatus(endpoint="pbx2:5060", phase=Phase.UP, since=0.0)
+    assert told(SpareChanged, status=connection("desk", spare=spare))[1:] == (
+        "spare",
+        "stands by on pbx2:5060",
+    )
+    lost = replace(spare, phase=Phase.WAITING, failure=NO_ANSWER)
+    assert told(SpareChanged, status=connection("desk", spare=lost))[2] == (
+        "waiting on pbx2:5060: no answer to OPTIONS"
+    )
+    status = connection("desk", endpoint="pbx2:5060")
+    assert told(FailedOver, status=status, previous="pbx1:5060", failure=NO_ANSWER)[1:] == (
+        "failover",
+        "the spare on pbx2:5060 took over: no answer to OPTIONS",
+    )
+    assert told(FailedOver, status=status, previous="pbx1:5060", failure=None)[1] == "home"
 
 
 def test_a_peek_says_what_answers_again():
