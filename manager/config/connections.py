@@ -89,7 +89,9 @@ def read_connection(
         if section.raw("type") not in types.names:
             section.unknown()
         return None
-    settings = kind.read(section, common | {"endpoints": _endpoints(section, kind) or _NO_ENDPOINT})
+    endpoints = _endpoints(section, kind)
+    spare = _spare(section) and len(endpoints) > 1
+    settings = kind.read(section, common | {"endpoints": endpoints or _NO_ENDPOINT, "spare": spare})
     section.unknown(dict.fromkeys(_names_of_connections(), f"it is no setting of type {kind.name}"))
     return settings
 
@@ -212,6 +214,14 @@ def _strategy(section: Section) -> Strategy:
     expected = "one of " + ", ".join(f'"{each}"' for each in Strategy)
     section.notes.mistake(section.at("strategy"), shown(value), expected, nearest=nearest)
     return Strategy.PRIORITY
+
+
+def _spare(section: Section) -> bool:
+    spare = section.flag("spare", default=False)
+    endpoints = section.raw("endpoints")
+    if spare and isinstance(endpoints, list) and len(endpoints) == 1:
+        section.mistake("spare", "a spare of a connection with one endpoint", "a second endpoint for it")
+    return spare
 
 
 def _weighted_endpoint(value: Value, place: Place, kind: ConnectionType, section: Section) -> Endpoint | None:

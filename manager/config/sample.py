@@ -57,6 +57,8 @@ password = { env = "PBX1_SECRET" }
 # strategy = "priority"                       # of several: the first that is well; else "round-robin",
                                               # "least-latency", "random" or "weighted", where an endpoint is
                                               # { address = "ami://pbx2.example.com", weight = 3 }
+# spare = false                               # true: a second session stands by on another of the endpoints
+                                              # and takes over at once; for SIP that is another registrar
 # group = "pbx1"                              # who shares a fate; the host of the endpoint if not set
 
 [connections.desk-6001]

@@ -40,7 +40,7 @@ def test_a_misspelt_name_is_told_the_nearest(mistake, written, meant):
 
 
 def test_names_of_later_are_unknown_now(mistake):
-    assert mistake(f"[connections.a]\n{AMI}spare = true\n").found == "an unknown name"
+    assert mistake(f"[connections.a]\n{AMI}colour = true\n").found == "an unknown name"
 
 
 def test_an_unknown_name_that_is_near_to_none_is_told_all(mistake):
@@ -410,3 +410,14 @@ def test_a_table_without_an_address_is_refused(mistakes):
         "connections.a.endpoints[0].address",
         "connections.a.endpoints[0].weigth",
     }
+
+
+def test_a_spare_without_a_second_endpoint_is_refused_where_it_stands(mistake):
+    told = mistake(f"[connections.a]\n{AMI}spare = true\n")
+    assert (told.key, told.line) == ("connections.a.spare", AMI.count("\n") + 2)
+    assert told.expected == "a second endpoint for it"
+
+
+def test_a_spare_beside_an_endpoint_that_is_wrong_is_no_mistake_of_its_own(mistake):
+    text = AMI.replace('["ami://h"]', '["ami://h", "http://h"]')
+    assert mistake(f"[connections.a]\n{text}spare = true\n").key == "connections.a.endpoints[1]"
