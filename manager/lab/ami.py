@@ -56,6 +56,8 @@ class AmiServer(LabServer):
         self.write = write
         self.actions: deque[str] = deque(maxlen=1000)
         """Names of the last actions that were received."""
+        self.masks: dict[Peer, frozenset[str]] = {}
+        """Which events each logged-in client wants."""
         self._calls_up = 0
         self._calls_begun = 0
 
@@ -64,7 +66,7 @@ class AmiServer(LabServer):
         if privilege not in self.read:
             return 0
         fields = {"Event": event["Event"], "Privilege": f"{privilege},all", **_stamp(), **event}
-        peers = self.peers
+        peers = [peer for peer in self.peers if privilege in self.masks[peer]]
         for peer in peers:
             peer.push(_message(fields))
         return len(peers)
@@ -104,7 +106,7 @@ class AmiServer(LabServer):
         return self._calls_up, self._calls_begun - self._calls_up
 
     def say_goodbye(self, peer: Peer) -> None:
-        if "system" in self.read:
+        if "system" in self.read & self.masks[peer]:
             goodbye = {"Event": "Shutdown", "Privilege": "system,all", **_stamp()}
             peer.push(_message({**goodbye, "Shutdown": "Cleanly", "Restart": "False"}))
 
@@ -113,7 +115,11 @@ class AmiServer(LabServer):
         if self.fault is Fault.OVERLOAD:
             return  # beyond `authlimit` Asterisk closes without a word
         await peer.send(_BANNER)
-        await _Conversation(self, peer).run()
+        try:
+            await _Conversation(self, peer).run()
+        finally:
+            peer.logged_in = False
+            self.masks.pop(peer, None)
 
 
 class _Conversation:
@@ -173,6 +179,8 @@ class _Conversation:
                 await self._allowed(action, {"system", "reporting"}, self._core_status())
             case "coresettings":
                 await self._allowed(action, {"system", "reporting"}, _core_settings())
+            case "events":
+                await self._choose_events(action)
             case "originate":
                 queued = {"Message": "Originate successfully queued"}
                 await self._allowed(action, {"originate"}, queued)
@@ -199,14 +207,23 @@ class _Conversation:
             return False
         self._server.count_login(accepted=True)
         await self._reply(action, "Success", {"Message": "Authentication accepted"})
+        self._server.masks[self._peer] = _mask(action.get("events", "on")) or frozenset()
         self._peer.logged_in = True
-        if action.get("events", "on").lower() not in ("off", "0", "no", "false"):
+        if "system" in self._server.masks[self._peer]:
             to_boot = self._server.started_at + self._server.boot_time - time.time()
             if to_boot > 0:
                 self._server.spawn(self._announce_boot_in(to_boot))
             else:
                 self._announce_boot()
         return True
+
+    async def _choose_events(self, action: Fields) -> None:
+        mask = _mask(action.get("eventmask", ""))
+        if mask is None:
+            await self._error(action, "Invalid event mask")
+            return
+        self._server.masks[self._peer] = mask
+        await self._reply(action, "Success", {"Events": "On" if mask else "Off"})
 
     def _accepts(self, action: Fields) -> bool:
         if self._server.fault is Fault.WRONG_PASSWORD or action.get("username") != self._server.username:
@@ -228,7 +245,7 @@ class _Conversation:
         if "system" in self._server.read:
             booted = {"Event": "FullyBooted", "Privilege": "system,all", "Uptime": uptime}
             self._peer.push(_message({**booted, "LastReload": uptime, "Status": "Fully Booted"}))
-        if "security" in self._server.read:
+        if "security" in self._server.read & self._server.masks[self._peer]:
             head = self._security_event("SuccessfulAuth", "Informational")
             session = self._security_session()
             rest = {"UsingPassword": "0", "SessionTV": head["EventTV"]}
@@ -236,7 +253,7 @@ class _Conversation:
             self._peer.push(_message({**head, **account, **session, **rest}))
 
     def _warn_of(self, name: str) -> None:
-        if "security" in self._server.read:
+        if "security" in self._server.read & self._server.masks[self._peer]:
             head = self._security_event("RequestBadFormat", "Error")
             rest = {"RequestType": f"Action: {name}", "SessionTV": head["EventTV"]}
             account = {"AccountID": self._server.username}
@@ -277,6 +294,15 @@ def _note(fields: dict[str, str], line: bytes) -> None:
     name, colon, value = line.decode(errors="replace").partition(":")
     if colon and len(fields) < _MAX_FIELDS:
         fields[name.strip().lower()] = value.strip()
+
+
+def _mask(text: str) -> frozenset[str] | None:
+    """Return the classes of events that a mask names; None for one that makes no sense."""
+    if text.lower() in ("on", "1", "yes", "true"):
+        return _ALL
+    if text.lower() in ("off", "0", "no", "false"):
+        return frozenset()
+    return frozenset(text.lower().split(",")) & _ALL or None
 
 
 def _core_settings() -> Fields:

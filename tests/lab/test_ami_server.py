@@ -202,3 +202,19 @@ async def test_an_overloaded_one_closes_without_a_word() -> None:
         ami.fault = Fault.OVERLOAD
         async with connected(ami.port) as client:
             assert await client.rest() == b""
+
+
+async def test_a_mask_of_system_events_leaves_calls_out_until_all_are_asked_for() -> None:
+    async with server() as ami, connected(ami.port) as client:
+        assert await client.until(b"\r\n") == BANNER
+        client.send(login().replace(b"Username", b"Events: system\r\nUsername"))
+        assert b"FullyBooted" in await client.until(b"Fully Booted\r\n\r\n")
+        assert ami.emit({"Event": "Newchannel"}) == 0
+        client.send(b"Action: Events\r\nActionID: e\r\nEventMask: on\r\n\r\n")
+        assert b"Response: Success\r\nActionID: e\r\nEvents: On" in await client.until(b"\r\n\r\n")
+        assert ami.emit({"Event": "Newchannel"}) == 1
+        client.send(b"Action: Events\r\nActionID: f\r\nEventMask: nonsense\r\n\r\n")
+        assert b"Invalid event mask" in await client.until(b"mask\r\n\r\n")
+        client.send(b"Action: Events\r\nActionID: g\r\nEventMask: off\r\n\r\n")
+        assert b"Events: Off" in await client.until(b"Events: Off\r\n\r\n")
+        assert ami.emit({"Event": "Newchannel"}) == 0

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-from manager.drivers.ami import AmiEvent, AmiSession
+from manager.drivers.ami import AmiEvent, AmiSession, create
+from manager.drivers.ami.session import BOOT_TIMEOUT
+from manager.drivers.base import StandbyDriver
 from manager.model import FailureClass, Stage
 from tests.real.asterisk import Asterisk
 from tests.real.authority import Authority
@@ -94,3 +96,26 @@ async def test_a_hung_server_answers_no_heartbeat_and_the_session_survives_its_t
                 await session.heartbeat()
         asterisk.thaw()
         assert await session.heartbeat() > 0
+
+
+async def test_a_spare_is_sent_events_once_it_is_promoted(asterisk: Asterisk) -> None:
+    witness, settings = Witness(), ami(asterisk)
+    driver = create(settings, {})
+    assert isinstance(driver, StandbyDriver)
+    async with asyncio.timeout(BOOT_TIMEOUT):  # that is, FullyBooted is among what it is sent
+        session = await driver.open_standby(settings.endpoints[0], witness)
+    assert isinstance(session, AmiSession)
+    try:
+        for text in ("before", "after"):
+            await session.action({"Action": "UserEvent", "UserEvent": text})
+            await session.heartbeat()
+            if text == "before":
+                assert await session.promote()
+        async with asyncio.timeout(5):
+            while True:
+                event = await witness.messages.get()
+                if isinstance(event, AmiEvent) and event.name == "UserEvent":
+                    break
+        assert event.first("UserEvent") == "after"
+    finally:
+        await session.close(graceful=True)

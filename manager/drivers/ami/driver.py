@@ -15,6 +15,10 @@ from manager.settings import AmiSettings
 
 DEFAULT_PORT = 5038
 
+ALL_EVENTS = "on"
+SPARE_EVENTS = "system"
+"""Those of a spare: FullyBooted and Shutdown are among them, calls are not."""
+
 
 class AmiDriver:
     """Logs in to Asterisk's manager interface."""
@@ -28,11 +32,22 @@ class AmiDriver:
         Raises:
             DriverError: it could not be opened.
         """
+        return await self._open(endpoint, listener, ALL_EVENTS)
+
+    async def open_standby(self, endpoint: Endpoint, listener: SessionListener) -> AmiSession:
+        """Open a session as a spare, which is sent no events of calls until it is promoted.
+
+        Raises:
+            DriverError: it could not be opened.
+        """
+        return await self._open(endpoint, listener, SPARE_EVENTS)
+
+    async def _open(self, endpoint: Endpoint, listener: SessionListener, events: str) -> AmiSession:
         secret = await self._read_secret(listener)
         session = AmiSession(listener, secret)
         try:
             await self._connect(session, endpoint, listener)
-            await log_in(session, self._settings.username, secret, listener)
+            await log_in(session, self._settings.username, secret, listener, events=events)
             await session.settle()
         except BaseException:
             await session.close(graceful=False)

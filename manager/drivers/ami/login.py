@@ -16,10 +16,13 @@ from manager.secret import Secret
 _BANNER = "Asterisk Call Manager"
 
 
-async def log_in(session: AmiSession, username: str, secret: Secret, listener: SessionListener) -> None:
+async def log_in(
+    session: AmiSession, username: str, secret: Secret, listener: SessionListener, *, events: str
+) -> None:
     """Read the banner and log in: by MD5 challenge where that is offered, with the secret itself otherwise.
 
-    A refused key is not followed by the secret itself: it is as wrong, and counts again on the server.
+    `events` is the mask of the events that are sent from then on. A refused key is not followed by the secret
+    itself: it is as wrong, and counts again on the server.
 
     Raises:
         DriverError: no manager interface answers, it refuses the login, or closes.
@@ -29,7 +32,7 @@ async def log_in(session: AmiSession, username: str, secret: Secret, listener: S
     try:
         _check_banner(await session.connection.banner())
         challenge = await session.connection.exchange({"Action": "Challenge", "AuthType": "MD5"})
-        login: dict[str, FieldValue] = {"Action": "Login", "Username": username, "Events": "on"}
+        login: dict[str, FieldValue] = {"Action": "Login", "Username": username, "Events": events}
         if challenge.ok and challenge.first("Challenge"):
             login |= {"AuthType": "MD5", "Key": _key(challenge.first("Challenge"), secret)}
         else:

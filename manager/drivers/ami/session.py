@@ -97,6 +97,17 @@ class AmiSession:
             self._listener.facts_changed()
         return found
 
+    async def promote(self) -> bool:
+        """Have all events sent, with one action. An Asterisk with `brokeneventsaction` leaves it unanswered.
+
+        Raises:
+            DriverError: the session is over, or Asterisk refuses it.
+        """
+        reply = await self._ask("Events", EventMask="on")
+        if not reply.ok:
+            raise DriverError(self._refused("Events", reply, Stage.TAKEOVER))
+        return True
+
     async def ended(self) -> Failure:
         """Return when the connection is over, with why."""
         cause = await asyncio.shield(self.connection.lost)
@@ -154,9 +165,9 @@ class AmiSession:
                 self._listener.facts_changed()
         self._listener.received(event)
 
-    async def _ask(self, action: str) -> AmiReply:
+    async def _ask(self, action: str, **fields: str) -> AmiReply:
         try:
-            return await self.connection.exchange({"Action": action})
+            return await self.connection.exchange({"Action": action, **fields})
         except NotConnectedError:
             raise DriverError(await self.ended()) from None
 

@@ -41,6 +41,19 @@ class WebSocketDriver:
         Raises:
             DriverError: it could not be opened.
         """
+        return await self._open(endpoint, listener, spare=False)
+
+    async def open_standby(self, endpoint: Endpoint, listener: SessionListener) -> WebSocketSession:
+        """Open a session as a spare: messages that only subscribe are sent when it is promoted.
+
+        First messages that hold a secret are a login, and sent at once.
+
+        Raises:
+            DriverError: it could not be opened.
+        """
+        return await self._open(endpoint, listener, spare=True)
+
+    async def _open(self, endpoint: Endpoint, listener: SessionListener, *, spare: bool) -> WebSocketSession:
         handshake = await self._prepare(endpoint, listener)
         asking = Stage.LOGIN if handshake.proves_identity else Stage.HANDSHAKE
         tap = Tap(listener, handshake.secrets)
@@ -50,7 +63,10 @@ class WebSocketDriver:
         )
         try:
             self._check_subprotocol(connection, endpoint)
-            await self._greet(session, handshake, listener)
+            if spare and not handshake.messages_prove_identity:
+                session.postponed = handshake.first_messages
+            else:
+                await self._greet(session, handshake, listener)
         except BaseException:
             await session.close(graceful=False)
             raise

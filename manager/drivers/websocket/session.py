@@ -17,6 +17,7 @@ from manager.drivers.websocket.endings import ended
 from manager.drivers.websocket.handshake import Handshake
 from manager.errors import NotConnectedError
 from manager.model import FactValue, Failure, FailureClass, Stage
+from manager.secret import Secret
 from manager.settings import WebSocketSettings
 from manager.wire import WireKind
 
@@ -83,6 +84,8 @@ class WebSocketSession:
         self._ari = ari
         """Whether this is Asterisk's event stream, which says when another client took it over."""
         self._counts = {"messages_in": 0, "messages_out": 0, "bytes_in": 0, "bytes_out": 0}
+        self.postponed: tuple[Secret, ...] = ()
+        """First messages that are sent when this spare is promoted."""
         self._close_code: int | None = None
         self._sending = asyncio.Lock()
         self._awaited: dict[asyncio.Future[None], bytes] = {}
@@ -135,6 +138,22 @@ class WebSocketSession:
         expected = (self._settings.check_reply or "").encode()
         seconds = await self._ask(self._settings.check_message, expected, Stage.CHECK)
         return f"check answered in {1000 * seconds:.0f} ms"
+
+    async def promote(self) -> bool:
+        """Send the messages that were postponed; nothing has to answer them.
+
+        Raises:
+            DriverError: the session is over.
+        """
+        messages, self.postponed = self.postponed, ()
+        try:
+            for message in messages:
+                await self.send(message.reveal())
+        except NotConnectedError:
+            failure = self._over.result() if self._over.done() else _CLOSED_HERE
+        else:
+            return False
+        raise DriverError(msgspec.structs.replace(failure, stage=Stage.TAKEOVER))
 
     async def ended(self) -> Failure:
         """Return when the session is over, with why."""
