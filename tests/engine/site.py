@@ -14,7 +14,8 @@ class Site:
     """One connection to three hosts, each with a server of its own."""
 
     def __init__(self, driver: type[Driver] | None = None, **settings) -> None:
-        self.servers = {host: FakeServer() for host in ("a", "b", "c")}
+        hosts = settings.pop("hosts", "abc")
+        self.servers = {host: FakeServer() for host in hosts}
         self.addresses: dict[str, list[str]] = {}
         """Of the names that have several."""
         self.opened: list[tuple[str, int | None]] = []
@@ -25,7 +26,6 @@ class Site:
             clock=self.house.clock, drivers={"fake": lambda *_: (driver or Driver)(self)}, chance=lambda: 0.0
         )
         policy = Policy(**{"jitter": 0.0, **settings.pop("policy", {})})
-        hosts = settings.pop("hosts", "abc")
         endpoints = tuple(parse_endpoint(f"ami://{host}") for host in hosts)
         self.settings = FakeSettings(name="one", endpoints=endpoints, policy=policy, **settings)
 

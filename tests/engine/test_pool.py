@@ -12,7 +12,7 @@ from manager.events import EndpointChanged, LoginWithheld, MaxAttemptsReached, S
 from manager.model import FailureClass, Phase, Stage
 from manager.secret import Secret, SecretSource
 from manager.settings import Strategy
-from tests.engine.fakes import CANARY, LOST, REFUSED, WRONG_SECRET, failure, until
+from tests.engine.fakes import CANARY, LOST, REFUSED, WRONG_SECRET, FakeServer, failure, until
 from tests.engine.site import Site
 
 
@@ -177,6 +177,7 @@ async def test_a_host_without_a_free_login_is_passed_over():
 
 async def test_addresses_of_a_name_count_as_endpoints_and_a_bad_one_is_tried_last():
     site = Site(hosts="a")
+    site.servers |= {"b": FakeServer(), "c": FakeServer()}
     site.addresses["a"] = ["b", "c"]
     async with site:
         await site.stable()
@@ -207,6 +208,17 @@ async def test_a_wish_begins_a_new_round_from_the_first_endpoint():
         assert result.ok
         assert site.host == "b"
         assert site.opened[0][1] == 1
+
+
+async def test_a_wish_goes_round_every_endpoint_at_once():
+    async with Site(policy={"peek": False}) as site:
+        await site.stable()
+        site.refuse("a", "b", "c")
+        await until(lambda: site.status.attempt == 6)
+        site.opened.clear()
+        await site.house.manager.force_reconnection("one")
+        assert sorted(host for host, _ in site.opened) == ["a", "b", "c"]
+        assert [number for _, number in site.opened] == [1, 0, 0]
 
 
 @pytest.mark.parametrize("turns", range(10))

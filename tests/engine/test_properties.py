@@ -8,18 +8,21 @@ from collections import defaultdict
 from unittest import mock
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from manager.drivers.base import Memory, SessionListener
 from manager.endpoint import Endpoint, parse_endpoint
 from manager.engine import health
-from manager.errors import UnknownConnectionError
+from manager.errors import ManagerGoneError, UnknownConnectionError
 from manager.events import (
     ConnectionEvent,
     Event,
+    FailedOver,
     MaxAttemptsReached,
     Reconnected,
+    SpareChanged,
     Stable,
     StateChanged,
     WokenByPeek,
@@ -66,9 +69,17 @@ LEGAL = {
 }
 """The phases that may follow each: `C` after `U` is a reconnection that was asked for."""
 
-HOSTS = {"a": "pbx1", "b": "pbx1", "c": "pbx1", "d": "pbx2"}
-OPEN = {"a", "b", "d"}
-"""Those that log in with a secret; `c` has none."""
+HOSTS = {
+    "a": ("pbx1",),
+    "b": ("pbx1",),
+    "c": ("pbx1",),
+    "d": ("pbx2",),
+    "e": ("pbx3", "pbx4"),
+    "f": ("pbx1", "pbx2", "pbx3"),
+}
+"""Of the endpoints of each; those with several have a spare."""
+OPEN = {"a", "b", "d", "e"}
+"""Those that log in with a secret; `c` and `f` have none."""
 POLICY = Policy(max_attempts=3, blocked_retry=60.0, cooldown=100.0, jitter=0.2)
 CHANCE = 0.5
 STOP_WITHIN = 3.0
@@ -85,18 +96,27 @@ FAULTS = {
     "cancelled": asyncio.CancelledError(),
 }
 
+PLACES = {
+    name if len(hosts) == 1 else f"{name}@{host}": (name, host)
+    for name, hosts in HOSTS.items()
+    for host in hosts
+}
+"""Each has a server of its own, as each connection has on each of its hosts."""
+
 names = st.sampled_from(sorted(HOSTS))
+places = st.sampled_from(sorted(PLACES))
 seconds = st.sampled_from([0.0, 0.0, 0.01, 0.5, 1.0, 2.0, 7.0, 31.0, 65.0, 400.0])
 steps = st.one_of(
-    st.tuples(st.just("open"), names, st.sampled_from(sorted(FAULTS))),
-    st.tuples(st.just("heartbeat"), names, st.sampled_from(sorted(FAULTS))),
-    st.tuples(st.just("peek"), names, st.sampled_from(["none", "none", *sorted(FAULTS)])),
-    st.tuples(st.just("check"), names, st.sampled_from(sorted(FAULTS))),
-    st.tuples(st.sampled_from(["open_takes", "close_takes", "abort_takes"]), names, seconds),
-    st.tuples(st.just("drop"), names, st.sampled_from(["lost", "refused"])),
+    st.tuples(st.just("open"), places, st.sampled_from(sorted(FAULTS))),
+    st.tuples(st.just("heartbeat"), places, st.sampled_from(sorted(FAULTS))),
+    st.tuples(st.just("peek"), places, st.sampled_from(["none", "none", *sorted(FAULTS)])),
+    st.tuples(st.just("check"), places, st.sampled_from(sorted(FAULTS))),
+    st.tuples(st.sampled_from(["open_takes", "close_takes", "abort_takes"]), places, seconds),
+    st.tuples(st.just("drop"), places, st.sampled_from(["lost", "refused"])),
     st.tuples(st.just("force"), st.none() | names, st.integers(0, 7)),
     st.tuples(st.just("refresh"), st.none() | names, st.none()),
     st.tuples(st.sampled_from(["pause", "resume", "remove", "add", "rotate"]), names, st.none()),
+    st.tuples(st.just("reload"), names, st.sampled_from(["same", "changed", "toggled", "invalid"])),
     st.tuples(st.just("sleep"), st.none(), seconds),
     st.tuples(st.just("sleep"), st.none(), seconds),
     st.tuples(st.just("sleep"), st.none(), seconds),
@@ -106,38 +126,53 @@ steps = st.one_of(
 class Server(FakeServer):
     """A server that takes note of logins, so that they can be held against the budget."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, host: str) -> None:
         super().__init__()
-        self.world, self.name = world, name
+        self.world, self.name, self.host = world, name, host
 
 
-class Driver(FakeDriver):
+class Driver:
+    def __init__(self, world: World, name: str) -> None:
+        self._world, self._name = world, name
+
     async def open(self, endpoint: Endpoint, listener: SessionListener) -> FakeSession:
-        server = self._server
-        world, name = server.world, server.name
-        world.opens(HOSTS[name])
+        world, name, host = self._world, self._name, endpoint.host
+        world.opens(host)
         if name not in OPEN:
-            return await super().open(endpoint, listener)
-        reserved = world.login_begins(name)
+            return await self._open(endpoint, listener)
+        reserved = world.login_begins(name, host)
         version = world.version(name)
         try:
-            session = await super().open(endpoint, listener)
+            session = await self._open(endpoint, listener)
         except BaseException as error:
             if getattr(error, "failure", None) == WRONG_SECRET:
-                world.refused(name)
+                world.refused(name, host)
             raise
         finally:
             if reserved:
-                world.reserved[HOSTS[name]] -= 1
-        world.accepted[name] = version
+                world.reserved[host] -= 1
+        world.accepted[name, host] = version
         return session
+
+    async def _open(self, endpoint: Endpoint, listener: SessionListener) -> FakeSession:
+        world, name = self._world, self._name
+        session = await FakeDriver(world.server_at(name, endpoint.host)).open(endpoint, listener)
+        world.hold(world.sessions_of(name) <= 1 + (len(HOSTS[name]) > 1), "one session too many")
+        return session
+
+    async def peek(self, endpoint: Endpoint) -> None:
+        await FakeDriver(self._world.server_at(self._name, endpoint.host)).peek(endpoint)
 
 
 class World:
-    """A manager over four servers, watched at every event."""
+    """A manager over a server for each place, watched at every event."""
 
     def __init__(self) -> None:
-        self.servers = {name: Server(self, name) for name in HOSTS}
+        self.servers = {place: Server(self, *where) for place, where in PLACES.items()}
+        self.weights = dict.fromkeys(HOSTS, 1.0)
+        """What a reload changes."""
+        self.moves: dict[str, int] = defaultdict(int)
+        """Opens of another endpoint, without a number, since the round began."""
         self.clock = VirtualClock()
         self.manager = ConnectionManager(
             clock=self.clock, drivers={"fake": self.create}, chance=lambda: CHANCE
@@ -158,7 +193,7 @@ class World:
         self.opened_at: dict[str, float] = defaultdict(lambda: -1e9)
         """By host, when a connection to it was opened last."""
         self.rotated: set[str] = set()
-        self.accepted: dict[str, object] = {}
+        self.accepted: dict[tuple[str, str], object] = {}
         self.refusals: dict[str, list[float]] = defaultdict(list)
         self.reserved: dict[str, int] = defaultdict(int)
         self.overridden = False
@@ -168,8 +203,14 @@ class World:
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def create(self, given: ConnectionSettings, memory: Memory) -> FakeDriver:
-        return Driver(self.servers[given.name])
+    def create(self, given: ConnectionSettings, memory: Memory) -> Driver:
+        return Driver(self, given.name)
+
+    def server_at(self, name: str, host: str) -> Server:
+        return next(each for each in self.servers.values() if (each.name, each.host) == (name, host))
+
+    def sessions_of(self, name: str) -> int:
+        return sum(len(each.open_sessions) for each in self.servers.values() if each.name == name)
 
     def opens(self, host: str) -> None:
         self.hold(self.now - self.opened_at[host] >= 1 / POLICY.start_rate - 1e-6, "opened too soon")
@@ -180,24 +221,25 @@ class World:
     def version(self, name: str) -> object:
         return os.environ[f"SECRET_{name}"]
 
-    def login_begins(self, name: str) -> bool:
-        host = HOSTS[name]
+    def login_begins(self, name: str, host: str) -> bool:
         recent = [time for time in self.refusals[host] if time + POLICY.login_window > self.now]
-        if self.accepted.get(name) == self.version(name) and not recent:
+        if self.accepted.get((name, host)) == self.version(name) and not recent:
             return False
         self.reserved[host] += 1
         if not self.overridden:
             self.hold(len(recent) + self.reserved[host] <= POLICY.login_budget, "a login beyond the budget")
         return True
 
-    def refused(self, name: str) -> None:
-        self.accepted.pop(name, None)
-        self.refusals[HOSTS[name]].append(self.now)
+    def refused(self, name: str, host: str) -> None:
+        self.accepted.pop((name, host), None)
+        self.refusals[host].append(self.now)
 
     # --- what happens -----------------------------------------------------------------------------------
 
     async def act(self, what: str, name: str | None, how: object) -> None:  # noqa: C901, PLR0912 - a table
         server, manager = self.servers.get(name), self.manager
+        if name in PLACES:
+            name, _ = PLACES[name]
         managed = name in manager.states
         match what:
             case "open" | "heartbeat" | "check" | "peek":
@@ -206,7 +248,7 @@ class World:
                 setattr(server, what, how)
             case "drop":
                 for session in list(server.open_sessions):
-                    up = managed and manager.states[name].connected
+                    up = managed and manager.states[name] in (U, D, C)
                     if how == "refused" and name in OPEN and up and not session.over.done():
                         self.overridden = (
                             True  # A session that ends by a refusal draws on the budget as well.
@@ -218,6 +260,8 @@ class World:
                 for each in [name] if name else HOSTS:
                     self.wished[each] = self.now
                 self.command(manager.force_reconnection(name, override=override))
+            case "reload":
+                self.command(self.reload(name, how))
             case "refresh":
                 self.command(manager.refresh_status(name))
             case "pause":
@@ -238,9 +282,31 @@ class World:
             await asyncio.sleep(0)
 
     def add(self, name: str) -> None:
-        password = SecretSource(env=f"SECRET_{name}") if name in OPEN else None
-        endpoints = (parse_endpoint(f"ami://{HOSTS[name]}"),)
-        self.manager.add(FakeSettings(name=name, endpoints=endpoints, policy=POLICY, password=password))
+        self.manager.add(self.settings(name))
+
+    def settings(self, name: str) -> FakeSettings:
+        return FakeSettings(
+            name=name,
+            endpoints=tuple(parse_endpoint(f"ami://{host}") for host in HOSTS[name]),
+            policy=POLICY,
+            password=SecretSource(env=f"SECRET_{name}") if name in OPEN else None,
+            spare=len(HOSTS[name]) > 1,
+            weight=self.weights[name],
+        )
+
+    async def reload(self, name: str, how: str) -> None:
+        wanted = [
+            each for each in HOSTS if (each in self.manager.states) != (how == "toggled" and each == name)
+        ]
+        if how == "changed":
+            self.weights[name] += 1.0
+        settings = [self.settings(each) for each in wanted]
+        if how != "invalid":
+            await self.manager.reload(settings)
+            return
+        settings += [self.settings(name)] * 2
+        with pytest.raises(ValueError, match="two connections are named"):
+            await self.manager.reload(settings)
 
     def command(self, asked) -> None:
         self.commands.add(asyncio.create_task(asked))
@@ -260,6 +326,7 @@ class World:
     def check(self, event: Event) -> None:
         self.events.append(event)
         self.hold(event.seq == len(self.events), "a number is missing")
+        before = self.statuses
         self.statuses = replay([event], self.statuses)
         self.hold(
             self.statuses == self.manager.get_connection_status(), "the replay differs from the snapshot"
@@ -267,6 +334,11 @@ class World:
         self.hold(event.health == health.aggregate(self.statuses.values()), "the health is not the mean")
         if isinstance(event, StateChanged):
             self.check_change(event)
+        if isinstance(event, SpareChanged):
+            without = msgspec.structs.replace(event.status, spare=before[event.connection].spare)
+            self.hold(without == before[event.connection], "a spare touches more than itself")
+        if isinstance(event, FailedOver):
+            self.check_failover(event)
         if isinstance(event, WokenBySibling):
             sibling = self.statuses[event.sibling]
             self.hold(sibling.phase.connected and sibling.group == event.status.group, "woken by nobody")
@@ -276,7 +348,7 @@ class World:
             self.check_status(event.status)
             self.deadlines[event.connection] = event.status.deadline or 0.0
         if isinstance(event, Stable):
-            self.count[event.connection] = 0
+            self.count[event.connection] = self.moves[event.connection] = 0
             self.announced.discard(event.connection)
         if isinstance(event, MaxAttemptsReached):
             self.hold(event.phase is P and event.connection not in self.announced, "announced twice")
@@ -299,7 +371,10 @@ class World:
         self.waits[name] = self.now
         self.woken.pop(name, None)
         self.hold(phase in LEGAL[event.previous], f"{event.previous} → {phase}")
-        if phase is W:
+        if phase is W and attempt == 0:
+            self.moves[name] += 1
+            self.hold(self.moves[name] < len(HOSTS[name]), "moves without end")
+        elif phase is W:
             self.hold(attempt == self.count[name] + 1, f"attempt {attempt} after {self.count[name]}")
             self.hold(attempt <= POLICY.max_attempts, "an attempt beyond the last")
         elif phase is C:
@@ -307,12 +382,20 @@ class World:
         elif phase is P:
             self.hold(self.count[name] >= POLICY.max_attempts, "parked too early")
         elif phase in (B, S, R):
-            self.count[name] = 0
+            self.count[name] = self.moves[name] = 0
             self.announced.discard(name)
+
+    def check_failover(self, event: FailedOver) -> None:
+        name, status = event.connection, event.status
+        self.hold(len(HOSTS[name]) > 1, "a spare that nobody wished for")
+        self.hold(status.phase is U and status.spare is None, "failed over, but not up")
+        self.hold(event.previous != status.endpoint, "failed over to the same endpoint")
 
     def check_attempt(self, name: str, previous: Phase, attempt: int) -> None:
         if previous in (S, R):
             self.hold(attempt == 0, f"the first open has number {attempt}")
+        elif previous is W and attempt == 0:
+            self.hold(len(HOSTS[name]) > 1, "a move without another endpoint")
         elif previous is W and attempt == self.count[name] + 1 and self.now - self.wished[name] > STOP_WITHIN:
             self.hold(self.now >= self.deadlines[name] - 1e-6, "ends too early")
             self.count[name] = attempt
@@ -323,6 +406,7 @@ class World:
             self.hold(awaited or (previous is B and name in self.rotated), f"{previous} ends unasked")
             self.hold(attempt in (1, self.count[name] + 1), f"attempt {attempt} after {self.count[name]}")
             self.count[name] = attempt
+            self.moves[name] = 0
             if attempt == 1:
                 self.announced.discard(name)
 
@@ -332,7 +416,9 @@ class World:
         if waits:
             # Other events of the same wait may come at its very end.
             self.hold(status.deadline >= self.now, "the deadline has passed")
-        if status.phase is W:
+        if status.phase is W and status.attempt == 0:
+            self.check_wait(status, 0.0)
+        elif status.phase is W:
             asked = (status.failure.retry_after or 0.0) if status.failure else 0.0
             plain = min(POLICY.base_delay * 2 ** (status.attempt - 1), POLICY.max_delay)
             expected = max(plain * (1 - POLICY.jitter * CHANCE), asked)
@@ -346,8 +432,18 @@ class World:
         if not status.phase.connected:
             session = (status.failures, status.latency, status.stable, status.up_since, status.facts)
             self.hold(session == (0, None, False, None, {}), f"{status.phase} shows a session")
+        if status.spare is not None:
+            self.check_spare(status)
         lost = health.costs(status, POLICY)
         self.hold((status.costs, status.score) == (lost, health.score(lost)), "the score is not its own")
+
+    def check_spare(self, status: Status) -> None:
+        spare = status.spare
+        self.hold(status.phase in (U, D, C), f"a spare though {status.phase}")
+        self.hold(spare.phase in (C, U, D, W, P, B), f"a spare that is {spare.phase}")
+        self.hold((spare.phase in (W, P, B)) == (spare.next_attempt is not None), "a time out of place")
+        if spare.phase in (C, U, D):
+            self.hold(spare.endpoint != status.endpoint, "a spare on the endpoint in use")
 
     def check_wait(self, status: Status, expected: float) -> None:
         if self.woken.get(status.name):
@@ -360,9 +456,9 @@ class World:
             raise self.fault
         for name, server in self.servers.items():
             assert server.most_open <= 1, f"{name} had two sessions at once"
-            status = self.statuses.get(name)
+            status = self.statuses.get(server.name)
             if status is not None and status.phase is P:
-                assert name in self.announced, "parked without a word"
+                assert server.name in self.announced, "parked without a word"
 
 
 async def live(story: list[tuple[str, str | None, object]]) -> None:
@@ -384,7 +480,8 @@ async def live(story: list[tuple[str, str | None, object]]) -> None:
     for command in world.commands:
         assert command.done(), "a command outlives the manager"
         error = command.exception()
-        assert error is None or isinstance(error, UnknownConnectionError), repr(error)
+        allowed = (UnknownConnectionError, ManagerGoneError)
+        assert error is None or isinstance(error, allowed), repr(error)
     assert asyncio.all_tasks() == {own}, "a task is left"
     assert not [timer for timer in loop._scheduled if not timer.cancelled()], "a timer is left"
     assert not [server.name for server in world.servers.values() if server.open_sessions]
@@ -418,5 +515,29 @@ def run(story: list[tuple[str, str | None, object]]) -> None:
     ]
 )
 @example([("open", "a", "wrong secret"), ("rotate", "a", None), ("sleep", None, 400.0)])
+@example(
+    [
+        ("sleep", None, 65.0),
+        ("drop", "e@pbx3", "lost"),
+        ("sleep", None, 2.0),
+        ("open", "e@pbx3", "hang"),
+        ("drop", "e@pbx4", "lost"),
+        ("sleep", None, 400.0),
+        ("reload", "e", "changed"),
+        ("sleep", None, 65.0),
+    ]
+)
 def test_whatever_happens_the_engine_holds_its_word(story):
     run(story)
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+@given(st.lists(steps.filter(lambda step: step[1] is None or step[1][0] in "ef"), min_size=5, max_size=40))
+def test_whatever_happens_to_a_pool_with_a_spare_the_engine_holds_its_word(story):
+    run([("sleep", None, 65.0), *story])

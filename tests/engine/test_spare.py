@@ -320,15 +320,15 @@ async def test_a_spare_that_dies_alone_touches_nothing_and_is_opened_again_by_th
         assert untouched(site.status) == before
 
 
-async def test_a_spare_that_comes_and_goes_waits_longer_and_longer():
-    async with Pair(hosts="abc", strategy=Strategy.ROUND_ROBIN) as site:
+async def test_a_spare_that_cannot_be_opened_anywhere_waits_longer_each_time():
+    async with Pair(hosts="abcdef", policy={"peek": False}) as site:
+        for host in "bcdef":
+            site.servers[host].open = REFUSED
         await site.stable()
-        for _ in range(400):
-            await asyncio.sleep(10)
-            site.servers["b"].drop_all()
-            site.servers["c"].drop_all()
-        assert len(site.servers["b"].opens) + len(site.servers["c"].opens) < 60
-        assert site.status.drops == 0
+        began = now()
+        await asyncio.sleep(20)
+        opened = sorted(at - began for host in "bcdef" for at in site.servers[host].opens)
+        assert opened == pytest.approx([0, 1, 3, 7, 15], abs=0.2)
 
 
 async def test_a_refused_login_of_the_spare_blocks_the_spare_alone():
@@ -538,6 +538,17 @@ async def test_the_way_home_is_a_promotion_where_the_spare_is_there():
         await until(lambda: site.spare_is(Phase.UP, "b"), within=5)
         await asyncio.sleep(3600)
         assert site.host == "a"
+
+
+async def test_the_way_home_waits_for_the_old_session_to_close_before_a_new_spare():
+    async with Pair() as site:
+        await site.warm()
+        site.servers["a"].drop_all()
+        await site.up_on("b")
+        site.servers["b"].close_takes = 2.0
+        await site.up_on("a")
+        await until(lambda: site.spare_is(Phase.UP, "b"), within=5)
+        assert site.servers["b"].most_open == 1
 
 
 async def test_nobody_leaves_a_session_that_works_for_an_endpoint_where_the_spare_fails():
