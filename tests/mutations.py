@@ -116,8 +116,8 @@ MUTATIONS = (
     Mutation(
         "a session that died is closed politely",
         "supervisor.py",
-        "            graceful = again = over.failure is None\n",
-        "            again = over.failure is None\n",
+        "            graceful = again = ended is None\n",
+        "            again = ended is None\n",
         "test_a_hung_peer_is_suspect_after_35_seconds_and_given_up_after_41",
     ),
     Mutation(
@@ -180,8 +180,8 @@ MUTATIONS = (
     Mutation(
         "a swallowed cancellation is not obeyed",
         "supervisor.py",
-        "            obey_cancellation()\n            yield session",
-        "            yield session",
+        "            obey_cancellation()\n            yield self._watched(session)",
+        "            yield self._watched(session)",
         "test_a_driver_that_swallows_a_cancellation_is_stopped_all_the_same",
     ),
     Mutation(
@@ -285,8 +285,8 @@ MUTATIONS = (
     Mutation(
         "an end that was asked for casts doubt",
         "group.py",
-        "died = over.failure is not None and over.failure.kind in _SHARED",
-        "died = True",
+        "return failure is not None and failure.kind in _SHARED",
+        "return True",
         "test_an_end_that_was_asked_for_casts_no_doubt",
     ),
     Mutation(
@@ -425,15 +425,15 @@ MUTATIONS = (
     Mutation(
         "a move takes a number",
         "supervisor.py",
-        "            turn.attempt_number -= 1\n",
-        "",
+        "            self._wait = MOVE\n            turn.attempt_number -= 1\n",
+        "            self._wait = MOVE\n",
         "test_when_every_endpoint_has_failed_the_numbered_attempts_begin_and_take_turns",
     ),
     Mutation(
         "a server that accepts opens a new round",
         "pool.py",
-        "        self._tried.add(endpoint)\n        address,",
-        "        self._tried = {endpoint}\n        address,",
+        "        self._tried.add(endpoint)\n        address =",
+        "        self._tried = {endpoint}\n        address =",
         "test_servers_that_accept_and_drop_do_not_open_a_new_round_and_reach_the_last_attempt",
     ),
     Mutation(
@@ -460,8 +460,8 @@ MUTATIONS = (
     Mutation(
         "addresses are tried as they come",
         "pool.py",
-        "return sorted(self._answers, key=lambda each: max(0.0, self._until_of(each) - now))",
-        "return list(self._answers)",
+        "return sorted(use.answers, key=lambda each: max(0.0, self._until_of(use, each) - now))",
+        "return list(use.answers)",
         "test_addresses_of_a_name_count_as_endpoints_and_a_bad_one_is_tried_last",
     ),
     Mutation(
