@@ -22,6 +22,7 @@ from manager.events import (
 from manager.model import FailureClass, Phase, Stage, Status
 from manager.secret import Secret, SecretSource
 from manager.settings import Policy, Strategy
+from manager.wire import WireKind
 from tests.engine.fakes import CANARY, LOST, REFUSED, WRONG_SECRET, FakeServer, FakeSettings, failure, until
 from tests.engine.site import Driver, Site, StandbyDriver
 from tests.engine.test_cancellation import give_up, timers, turns
@@ -110,6 +111,20 @@ async def test_what_it_receives_is_dropped_until_it_takes_over():
         await site.up_on("b")
         spare.listener.received("in use")
         assert await anext(messages) == "in use"
+
+
+async def test_what_goes_over_its_wire_is_kept_and_bears_a_number_once_it_has_taken_over():
+    async with Pair() as site:
+        await site.warm()
+        (spare,) = site.servers["b"].open_sessions
+        spare.listener.wire(WireKind.AMI, b"as a spare", sent=True)
+        site.servers["a"].drop_all()
+        await site.up_on("b")
+        spare.listener.wire(WireKind.AMI, b"in use", sent=True)
+        kept = site.house.manager.wire("one")
+        told = [await anext(kept), await anext(kept)]
+        await kept.aclose()
+        assert [(each.generation, each.endpoint) for each in told] == [(0, "b:5038"), (2, "b:5038")]
 
 
 # --- taking over ----------------------------------------------------------------------------------------
