@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -167,3 +168,19 @@ async def test_a_reader_of_events_or_messages_that_gives_up_costs_nobody_anythin
         await turns(2)
         house.server.drop_all()
         assert (await reader).connection == "one"
+
+
+async def test_a_refresh_that_is_given_up_leaves_no_exception_that_nobody_looked_at(caplog):
+    async with House() as house:
+        house.add()
+        await house.until(Phase.UP)
+        house.server.heartbeat = house.server.check = FakeServer.HANG
+        for seconds in (0.0, 0.5):
+            refreshing = asyncio.create_task(house.manager.refresh_status("one"))
+            await asyncio.sleep(seconds)
+            refreshing.cancel()
+            await asyncio.wait([refreshing])
+            await asyncio.sleep(0.1)
+            del refreshing
+            gc.collect()
+    assert "never retrieved" not in caplog.text
