@@ -1,58 +1,34 @@
-"""The life of one connection: the one task that keeps it up, and the only place that retries.
+"""The supervisor of one connection: the one task that keeps it up, begun, ended and hurried here.
 
-tenacity drives the loop. One turn of it is one life of a session: open, hold, end by raising `LifeOver`.
-What follows (`_next_wait`) is a decision of the policy; the wait itself (`_sleep`) ends at its deadline or
-when somebody with a reason wakes it.
+What that task does is its life (`life.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from functools import partial
-from typing import NoReturn
-
-from msgspec.structs import replace
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from collections.abc import Callable
 
 from manager.drivers.base import Driver, Session
 from manager.drivers.failures import failure_of
-from manager.endpoint import Endpoint
 from manager.engine.budget import LoginBudget
 from manager.engine.clock import Clock
-from manager.engine.credentials import Credentials
-from manager.engine.current import Current
-from manager.engine.deadline import close_in_time, obey_cancellation, was_cancelled
-from manager.engine.flap import FlapWatch
-from manager.engine.group import Groups, Sibling
-from manager.engine.held import Held
-from manager.engine.homing import Homing
-from manager.engine.listener import GenerationListener
-from manager.engine.opening import Opener
-from manager.engine.policy import MOVE, Wait, next_wait
-from manager.engine.pool import Pool
-from manager.engine.reach import Reach
-from manager.engine.spare import Spare
-from manager.engine.status import Publish, StatusWriter
+from manager.engine.group import Groups
+from manager.engine.life import Life
+from manager.engine.status import Publish
 from manager.engine.timekeeper import Jump
-from manager.engine.vigil import LifeOver, Vigil
-from manager.model import Failure, FailureClass, Phase, Stage, Status
+from manager.engine.vigil import Vigil
+from manager.model import Phase, Stage, Status
 from manager.settings import ConnectionSettings
 from manager.trace import frames_of
 from manager.wire import Record
 
 log = logging.getLogger(__name__)
 
-Hold = Callable[[], Coroutine[object, object, NoReturn]]
-"""Watches a session until it is over; ends by raising `LifeOver`."""
-
 
 class Supervisor:
-    """Keeps one connection up and is the only writer of its status."""
+    """Has one connection live, or rest."""
 
     def __init__(
         self,
@@ -68,90 +44,51 @@ class Supervisor:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
-        self._policy = settings.policy
-        self._driver = driver
-        self._clock = clock
-        self._budget = budget
-        self._chance = chance
-        self._pool = Pool(settings.endpoints, settings.strategy, chance=chance)
-        self._homing = Homing(clock)
-        self._writer = StatusWriter(settings, self._pool.current, clock, publish)
-        self._credentials = Credentials(settings, budget)
-        self._current = Current(
-            self._writer,
-            self._pool,
-            clock,
-            FlapWatch(settings.policy),
+        self._life = Life(
+            settings,
+            driver,
+            clock=clock,
+            budget=budget,
+            groups=groups,
+            publish=publish,
             deliver=deliver,
             record=record,
-            proved=self._proved,
+            chance=chance,
+            arrive=self._arrive,
         )
-        self._reach = Reach(self._writer, self._current, driver, withheld_for=self.withheld_for)
-        self._sibling = Sibling(settings, groups, self._reach)
-        self._opener = Opener(settings, driver.open, self._credentials, budget, self._sibling)
-        self._spare = (
-            Spare(
-                settings,
-                driver,
-                self._pool,
-                self._writer,
-                clock=clock,
-                budget=budget,
-                credentials=self._credentials,
-                groups=groups,
-                record=record,
-                chance=chance,
-            )
-            if settings.spare
-            else None
-        )
-        self._taken: Held | None = None
-        """The spare that has taken over, until the next turn goes on with it."""
         self._task: asyncio.Task[None] | None = None
-        """The loop; None while the connection is at rest."""
+        """The life; None while the connection is at rest."""
         self._ending: set[asyncio.Task[None]] = set()
-        """Loops that were stopped and still close their session; none begins before they have."""
+        """Lives that were stopped and still close their session; none begins before they have."""
         self._retired = False
         """Whether it was stopped for good."""
-        self._turn: RetryCallState | None = None
-        """tenacity's state; its attempt number counts the turns since the last stable session."""
-        self._attempt = 0
-        """Number of the attempt under way; 0 where it has none."""
-        self._wait: Wait | None = None
-        """The wait that was decided on; None to open again at once."""
-        self._failure: Failure | None = None
         self._arrivals: list[asyncio.Future[None]] = []
         """Who waits for the attempt under way, or the next, to succeed or fail."""
-        self._override = False
-        """Whether the next login goes past the budget."""
 
     @property
     def status(self) -> Status:
         """What is known of the connection now."""
-        return self._writer.status
+        return self._life.status
 
     @property
     def session(self) -> Session | None:
         """The usable session, if there is one."""
-        return self._current.session
+        return self._life.current.session
 
     @property
     def vigil(self) -> Vigil | None:
         """The watch over it."""
-        return self._current.vigil
+        return self._life.current.vigil
 
     @property
     def host(self) -> str:
         """The host in use, or the one that is tried next: whose login budget counts."""
-        return self._pool.current.host
-
-    # --- what the manager asks for ----------------------------------------------------------------------
+        return self._life.host
 
     def start(self) -> None:
         """Take the connection up. Does nothing if it is, or if it was stopped for good."""
         if self._task is None and not self._retired:
-            self._attempt, self._override = 0, False
-            self._current.flaps = FlapWatch(self._policy)
+            self._life.begin()
             self._task = asyncio.create_task(self._run(), name=f"supervisor of {self.settings.name}")
 
     async def stop(self, rest: Phase = Phase.STOPPED, *, for_good: bool = False) -> None:
@@ -168,10 +105,10 @@ class Supervisor:
             task.cancel()
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
-        if self._spare is not None:
-            self._spare.leave()
+        if self._life.spare is not None:
+            self._life.spare.leave()
         if self.status.phase is not rest:
-            self._writer.rest(rest)
+            self._life.writer.rest(rest)
         self._arrive()
         ending = tuple(self._ending)
         try:
@@ -179,14 +116,26 @@ class Supervisor:
         except asyncio.CancelledError:
             for each in ending:
                 each.cancel()
-            if self._spare is not None:
-                self._spare.hurry()
+            if self._life.spare is not None:
+                self._life.spare.hurry()
             await self._ended()
             raise
 
     async def _ended(self) -> None:
         if self._ending:
             await asyncio.wait(tuple(self._ending))
+
+    async def _run(self) -> None:
+        await self._ended()
+        try:
+            await self._life.run()
+        except Exception as error:  # noqa: BLE001 - a mistake of ours stops one connection, visibly
+            log.critical("%s: the supervisor raised %s", self.settings.name, frames_of(error))
+            self._task = None
+            self._life.writer.rest(Phase.STOPPED, failure_of(error, Stage.SESSION))
+            self._arrive()
+        finally:
+            await self._life.end_spare()
 
     async def reopen(self, *, override: bool = False) -> None:
         """Close a session that is up, end a wait, and return when the attempt that follows has ended.
@@ -195,10 +144,7 @@ class Supervisor:
         """
         arrival = asyncio.get_running_loop().create_future()
         self._arrivals.append(arrival)
-        if override and self.status.phase is not Phase.CONNECTING:
-            self._override = True
-        if self.vigil is None or not self.vigil.end(None):
-            self._reach.woken.set()
+        self._life.wake(override=override)
         try:
             await arrival
         finally:
@@ -207,277 +153,21 @@ class Supervisor:
 
     def withheld_for(self) -> float:
         """Return the seconds for which the login budget holds the next try back; 0 where it does not."""
-        needed = self._credentials.must_reserve(self.host)
-        return self._budget.seconds_to_slot(self.host, self._policy) if needed else 0.0
+        return self._life.withheld_for()
 
     def clock_jumped(self, jump: Jump) -> None:
         """Tell times by the wall clock as it is now."""
-        self._writer.clock_jumped(jump)
+        self._life.writer.clock_jumped(jump)
 
     def look_anew(self) -> None:
         """Trust nothing that was known: send a heartbeat now, or end the wait and count from 1.
 
         A wait that the server asked for goes on, and a refusal stays one.
         """
-        if self._spare is not None:
-            self._spare.doubt()
-        if self.vigil is not None:
-            self.vigil.doubt()
-        elif self.status.phase in (Phase.WAITING, Phase.PARKED):
-            asked = self._failure is not None and self._failure.retry_after
-            if not asked and not self.withheld_for():
-                self._reach.woken.set()
-
-    # --- the loop ---------------------------------------------------------------------------------------
-
-    async def _run(self) -> None:
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(LifeOver),
-            before=self._begin_turn,
-            wait=self._next_wait,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        await self._ended()
-        try:
-            await retrying(self._one_life)
-        except Exception as error:  # noqa: BLE001 - a mistake of ours stops one connection, visibly
-            log.critical("%s: the supervisor raised %s", self.settings.name, frames_of(error))
-            self._task = None
-            self._writer.rest(Phase.STOPPED, failure_of(error, Stage.SESSION))
-            self._arrive()
-        finally:
-            self._turn = None
-            await self._end_spare()
-
-    async def _end_spare(self) -> None:
-        if self._spare is None:
-            return
-        self._spare.leave()
-        taken, self._taken = self._taken, None
-        try:
-            if taken is not None:
-                self._current.session = self._current.vigil = None
-                await taken.close(graceful=True)
-        finally:
-            await self._spare.ended()
-
-    def _begin_turn(self, turn: RetryCallState) -> None:
-        self._turn = turn
-
-    async def _one_life(self) -> NoReturn:
-        async with self._in_use() as hold:
-            self._arrive()
-            preferred = self._pool.preferred if self._policy.peek else None
-            with self._sibling.is_up(self._pool.current):
-                if preferred is None:
-                    await hold()
-                async with self._homing.heading(preferred, self._look, partial(self._go_home, preferred)):
-                    await hold()
-
-    async def _look(self, endpoint: Endpoint) -> None:
-        """Look whether the preferred endpoint is well; nobody goes there without the spare that should be."""
-        if self._spare is not None and not self._spare.ready:
-            raise OSError("there is no spare")
-        if self._pool.reserved != endpoint:
-            await self._driver.peek(endpoint)
-
-    def _go_home(self, preferred: Endpoint) -> None:
-        self._pool.trust(preferred)
-        if self.vigil is not None:
-            self.vigil.end(None)
-
-    def _next_wait(self, turn: RetryCallState) -> float:
-        """Decide what follows the life that just ended; tenacity adds 1 to the attempt number after this."""
-        obey_cancellation()
-        assert turn.outcome is not None  # noqa: S101 - tenacity asks only after a turn has ended
-        over = turn.outcome.exception()
-        assert isinstance(over, LifeOver)  # noqa: S101 - nothing else is tried again
-        self._failure = over.failure
-        if self._taken is not None:
-            turn.attempt_number -= 1
-            self._wait = None
-            return 0.0
-        if over.failure is None:
-            turn.attempt_number = 1
-            self._wait = None
-            return 0.0
-        if self._spare is not None:
-            self._spare.leave()
-        now = self._clock.monotonic()
-        self._homing.session_over()
-        left = self._pool.failed(over.failure, now) if over.withheld is None else self._pool.withheld()
-        if left and over.failure.kind is not FailureClass.CREDENTIALS:
-            self._wait = MOVE
-            turn.attempt_number -= 1
-        elif over.withheld is not None:
-            self._wait = Wait(Phase.BLOCKED, over.withheld, 0)
-        else:
-            self._wait = next_wait(
-                self._policy,
-                replace(over.failure, kind=self._pool.kind_of(over.failure)),
-                attempt=turn.attempt_number,
-                refusals=self._credentials.refusals,
-                chance=self._chance(),
-            )
-        self._pool.move(now + self._wait.seconds)
-        if self._wait.phase is Phase.BLOCKED:
-            turn.attempt_number = 0
-        return self._wait.seconds
-
-    async def _sleep(self, seconds: float) -> None:
-        wait, failure = self._wait, self._failure
-        if wait is None or failure is None:
-            return
-        until = None if math.isinf(seconds) else self._clock.monotonic() + seconds
-        self._attempt = wait.attempt
-        self._writer.waiting(wait, until, failure, self._pool.current)
-        self._writer.flapping(self._current.flaps.flap)
-        if wait is MOVE:
-            return
-        if not self._reach.woken.is_set():
-            self._arrive()
-        if await self._until_woken(wait, failure, until):
-            self._attempt = 1
-            self._pool.begin_round()
-            self._pool.move(self._clock.monotonic())
-            assert self._turn is not None  # noqa: S101 - a turn has begun before any wait
-            self._turn.attempt_number = 2
-
-    async def _until_woken(self, wait: Wait, failure: Failure, end: float | None) -> bool:
-        """Return whether the wait ended by a person's wish or, blocked, a new secret: not at its deadline."""
-        while True:
-            until = end
-            if wait.phase is Phase.BLOCKED:
-                look = self._clock.monotonic() + self._policy.health_interval
-                until = look if end is None else min(look, end)
-            try:
-                async with asyncio.timeout_at(until) as self._reach.alarm:
-                    with self._sibling.waits(self._pool.current, wait, failure, until):
-                        return await self._reach.woken.wait()
-            except TimeoutError:
-                if until == end:
-                    return False
-            if self._credentials.changed:
-                return True
-
-    # --- one session ------------------------------------------------------------------------------------
-
-    @asynccontextmanager
-    async def _in_use(self) -> AsyncIterator[Hold]:
-        """Open a session, or go on with the spare that has taken over; let it be held until it is over."""
-        taken, self._taken = self._taken, None
-        if taken is not None and self._spare is not None and self.status.stable:
-            self._spare.begin()
-        endpoint = self._pool.current
-        session = taken.session if taken is not None else await self._open(endpoint)
-        close = partial(close_in_time, session) if taken is None else taken.close
-        graceful, again, ended = True, False, None
-        try:
-            obey_cancellation()
-            yield self._watched(session) if taken is None else taken.hold
-        except LifeOver as over:
-            ended = over.failure
-            graceful = again = ended is None
-            self._current.flaps.ended(ended, self._clock.monotonic())
-            if ended is not None and ended.kind is FailureClass.CREDENTIALS:
-                self._credentials.refused(ended, endpoint.host, None)
-            raise
-        except Exception as error:  # noqa: BLE001 - a mistake of ours or a driver's costs the session, no more
-            graceful = False
-            log.error("%s: watching the session raised %s", self.settings.name, frames_of(error))
-            ended = failure_of(error, Stage.SESSION)
-            raise LifeOver(ended) from None
-        finally:
-            self._current.session = self._current.vigil = None
-            if again:
-                self._begin_again()
-            elif ended is not None:
-                self._take_over(ended)
-            await close(graceful=graceful)
-
-    def _watched(self, session: Session) -> Hold:
-        vigil = Vigil(session, self._policy, self._clock, self._current, name=self.settings.name)
-        self._current.session, self._current.vigil = session, vigil
-        self._current.flaps.begins(self._clock.monotonic())
-        self._writer.up(session, self._pool.address)
-        return vigil.hold
-
-    def _begin_again(self) -> None:
-        """Begin the attempt that follows an end that was asked for; none where the spare is the way home."""
-        if self._homing.under_way and self._pool.reserved == self._pool.preferred and self._take_over(None):
-            return
-        self._attempt = 1
-        self._pool.begin_round()
-        self._pool.move(self._clock.monotonic())
-        self._begin_attempt(self._pool.current)
-
-    def _take_over(self, failure: Failure | None, *, withheld: bool = False) -> bool:
-        """Put the spare in use, if it is ready, for a session that has ended or could not be opened."""
-        held = None if self._spare is None or was_cancelled() else self._spare.take(failure)
-        if held is None:
-            return False
-        if failure is not None:
-            self._homing.session_over()
-            if withheld:
-                self._pool.withheld()
-            else:
-                self._pool.failed(failure, self._clock.monotonic())
-        self._pool.take_over(held.use)
-        self._taken, self._attempt = held, 0
-        self._current.take_over(held)
-        self._writer.failed_over(
-            held.session,
-            held.use.endpoint,
-            self._pool.address,
-            generation=self._current.generation,
-            failure=failure,
-        )
-        self._writer.flapping(self._current.flaps.flap)
-        held.vigil.promote(self._current)
-        if held.vigil.stable:
-            self._proved()
-        return True
-
-    def _begin_attempt(self, endpoint: Endpoint) -> None:
-        self._current.generation += 1
-        generation, attempt = self._current.generation, self._attempt
-        self._writer.connecting(endpoint, generation=generation, attempt=attempt)
-
-    async def _open(self, endpoint: Endpoint) -> Session:
-        if self.status.phase is not Phase.CONNECTING:
-            self._begin_attempt(endpoint)
-        override, self._override = self._override, False
-        try:
-            if self._spare is not None:
-                await self._spare.ended()
-            return await self._opener.open(
-                endpoint, GenerationListener(self._current, endpoint.label), override=override
-            )
-        except LifeOver as over:
-            if over.withheld is not None:
-                self._writer.withheld(endpoint.host)
-            if over.failure is not None:
-                self._take_over(over.failure, withheld=over.withheld is not None)
-            raise
-        finally:
-            # Who asked for an attempt while this one was under way has joined it.
-            self._reach.woken.clear()
+        self._life.look_anew()
 
     def _arrive(self) -> None:
         arrivals, self._arrivals = self._arrivals, []
         for arrival in arrivals:
             if not arrival.done():
                 arrival.set_result(None)
-
-    def _proved(self) -> None:
-        """Let the attempts count from nothing again."""
-        assert self._turn is not None  # noqa: S101 - a session lives within a turn
-        self._turn.attempt_number = 1
-        self._attempt = 0
-        self._pool.holds()
-        self._homing.arrived()
-        self._writer.stable()
-        self._sibling.is_stable()
-        if self._spare is not None and self._taken is None:
-            self._spare.begin()
