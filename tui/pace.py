@@ -11,6 +11,10 @@ URGENT = 0.05
 """Seconds between two repaints for what an operator waits to see: another phase."""
 CALM = 0.1
 """The same for everything else."""
+BUSY = 0.25
+"""The same for both while so much happens that nobody could read each of the pictures."""
+_MANY = 5
+"""Requests for one repaint from which on much happens."""
 
 
 class Pace:
@@ -21,11 +25,16 @@ class Pace:
         self._clock = clock
         self._draw = draw
         self._last = float("-inf")
+        self._requests = 0
+        self._busy = False
         self._due: float | None = None
         self._timer: Timer | None = None
 
     def request(self, interval: float) -> None:
-        """Have `draw` called, no sooner than `interval` seconds after the last time."""
+        """Have `draw` called, no sooner than `interval` seconds after the last time; at once for 0."""
+        self._requests += 1
+        if self._busy and interval:
+            interval = max(interval, BUSY)
         now = self._clock()
         due = max(now, self._last + interval)
         if self._due is not None and self._due <= due:
@@ -46,5 +55,6 @@ class Pace:
 
     def _run(self) -> None:
         self.cancel()
+        self._busy, self._requests = self._requests > _MANY, 0
         self._last = self._clock()
         self._draw()

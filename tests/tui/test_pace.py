@@ -1,0 +1,90 @@
+"""How often the screen is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tui.pace import BUSY, CALM, URGENT, Pace
+
+
+class Owner:
+    """A widget whose time is moved by hand, and its timer."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.drawn: list[float] = []
+        self._timer: tuple[float, Callable[[], None]] | None = None
+        self.pace = Pace(self, lambda: self.now, lambda: self.drawn.append(self.now))
+
+    def set_timer(self, delay: float, callback: Callable[[], None]) -> Owner:
+        self._timer = (self.now + delay, callback)
+        return self
+
+    def stop(self) -> None:
+        self._timer = None
+
+    def until(self, end: float) -> None:
+        while self._timer is not None and self._timer[0] <= end:
+            self.now, callback = self._timer
+            callback()
+        self.now = end
+
+    def ask(self, times: int, every: float, interval: float) -> None:
+        start = self.now
+        for number in range(times):
+            self.until(start + number * every)
+            self.pace.request(interval)
+
+
+@pytest.fixture
+def owner() -> Owner:
+    return Owner()
+
+
+def test_after_a_quiet_time_it_is_drawn_at_once(owner):
+    owner.pace.request(CALM)
+    owner.until(10)
+    owner.pace.request(CALM)
+    assert owner.drawn == [0, 10]
+
+
+def test_a_few_requests_are_drawn_together_when_the_interval_is_over(owner):
+    for _ in range(3):
+        owner.pace.request(CALM)
+    owner.until(1)
+    assert owner.drawn == [0, CALM]
+
+
+def test_a_more_urgent_request_does_not_wait_for_the_others(owner):
+    owner.pace.request(CALM)
+    owner.pace.request(CALM)
+    owner.pace.request(URGENT)
+    owner.until(1)
+    assert owner.drawn == [0, URGENT]
+
+
+@pytest.mark.parametrize("interval", [CALM, URGENT])
+@pytest.mark.parametrize("rate", [200, 2000])
+def test_many_requests_are_drawn_four_times_a_second(owner, interval, rate):
+    owner.ask(times=10 * rate, every=1 / rate, interval=interval)
+    assert 39 <= len(owner.drawn) <= 43
+    assert all(
+        later - earlier >= BUSY - 1e-9
+        for earlier, later in zip(owner.drawn[2:], owner.drawn[3:], strict=False)
+    )
+
+
+def test_once_it_is_calm_again_it_is_drawn_as_often_as_is_asked(owner):
+    owner.ask(times=1000, every=0.002, interval=CALM)
+    owner.until(owner.now + 2)
+    before = len(owner.drawn)
+    owner.ask(times=20, every=0.2, interval=CALM)
+    assert len(owner.drawn) == before + 20
+
+
+def test_what_must_be_drawn_now_is_drawn_now_however_much_happens(owner):
+    owner.ask(times=1000, every=0.002, interval=CALM)
+    owner.pace.request(0)
+    assert owner.drawn[-1] == owner.now
