@@ -28,8 +28,12 @@ class Ink:
 
     def seen(self, text: str) -> str:
         """Return what of a text reaches the screen: harmless, without names where they are hidden."""
+        return self.glyphs.plain(self.shared(text))
+
+    def shared(self, text: str) -> str:
+        """Return what of a text may leave the program: harmless, without names where they are hidden."""
         text = clean(text)
-        return self.glyphs.plain(self.privacy(text) if self.privacy.on else text)
+        return self.privacy(text) if self.privacy.on else text
 
 
 class Line:
@@ -57,15 +61,22 @@ class Line:
         align: Align = "left",
         *,
         bold: bool = False,
+        marked: bool = False,
     ) -> Line:
-        """Write text in a tone, in exactly `width` cells if given, else in as many as it takes."""
+        """Write text in a tone, in exactly `width` cells if given, else in as many as it takes.
+
+        Marked text is reversed, and on a reversed surface it is not.
+        """
         text = self._ink.seen(text)
         wanted = cell_len(text) if width is None else width
         self.clipped = self.clipped or wanted > self.room
         text = self._ink.glyphs.plain(fit(text, min(wanted, self.room), align))
         if text:
             style = self._ink.palette.style(tone, self._surface)
-            self._segments.append(Segment(text, style + _BOLD if bold else style))
+            style = style + _BOLD if bold else style
+            self._segments.append(
+                Segment(text, style + Style(reverse=not style.reverse) if marked else style)
+            )
             self._used += cell_len(text)
         return self
 

@@ -16,7 +16,7 @@ KEY = Binding(
 )  # fmt: skip
 """Opens it."""
 
-_MOVES = ("move(", "page(", "edge(", "scroll(")
+_MOVES = ("move(", "page(", "edge(", "scroll(", "shift(")
 
 
 @dataclass(frozen=True, slots=True)

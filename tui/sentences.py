@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import singledispatch
 
 from manager.events import (
@@ -15,11 +14,13 @@ from manager.events import (
     DoubtedBySibling,
     EndpointChanged,
     Event,
+    FactsChanged,
     FailedOver,
     Flapping,
     ListenerDetached,
     LoginWithheld,
     MaxAttemptsReached,
+    ProbeAnswered,
     ProbeFailed,
     Reconnected,
     Recovered,
@@ -28,35 +29,24 @@ from manager.events import (
     Removed,
     Reported,
     SpareChanged,
+    Stable,
     Stalled,
     StateChanged,
     Steady,
+    TimesChanged,
     WokenByPeek,
     WokenBySibling,
+    event_name,
 )
 from manager.model import Phase, Status
 from tui import formats, phases, rows
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line of the log."""
-
-    time: float
-    subject: str
-    word: str
-    tone: str
-    text: str
-
-    def matches(self, words: str) -> bool:
-        """Whether the line holds `words`, in whatever case."""
-        return words in f"{self.subject} {self.word} {self.text}".lower()
+from tui.log.entry import Level, LogLine
 
 
 @singledispatch
-def log_line(event: Event) -> LogLine | None:  # noqa: ARG001 - the events that are not told of come here
-    """Return the line of an event, None for one that is too common to tell (an answered heartbeat)."""
-    return None
+def log_line(event: Event) -> LogLine:
+    """Return the line of an event; one without a sentence of its own is told by its name."""
+    return LogLine(event.time, "", "event", "muted", event_name(type(event)), Level.DETAIL)
 
 
 @log_line.register
@@ -140,14 +130,14 @@ def _reconnected(event: Reconnected) -> LogLine:
     who = event.connections[0] if number == 1 else f"all {number} that were lost"
     verb = "is" if number == 1 else "are"
     text = f"{who} {verb} back after {formats.duration(event.downtime)}"
-    return LogLine(event.time, "", "reconnected", "good", text)
+    return _told(event, "", "reconnected", "good", text)
 
 
 @log_line.register
 def _band(event: BandChanged) -> LogLine:
     number = "nothing counts" if event.health is None else f"{event.health} %"
     text = f"{event.band.value}, was {event.previous.value} · {number}"
-    return LogLine(event.time, "", "health", phases.BAND_TONES[event.band], text)
+    return _told(event, "", "health", phases.BAND_TONES[event.band], text)
 
 
 @log_line.register
@@ -156,7 +146,7 @@ def _budget(event: BudgetChanged) -> LogLine:
     text = f"{budget.used} of {budget.limit} refused logins in {formats.duration(budget.window)}"
     if budget.next_free is not None:
         text += f" · next login {formats.clock(budget.next_free)}"
-    return LogLine(event.time, budget.host, "logins", "warn" if budget.used else "muted", text)
+    return _told(event, budget.host, "logins", "warn" if budget.used else "muted", text)
 
 
 @log_line.register
@@ -194,12 +184,12 @@ def _reloaded(event: Reloaded) -> LogLine:
     counts = ((event.added, "added"), (event.removed, "removed"), (event.changed, "changed"))
     told = [f"{len(names)} {word}" for names, word in counts if names]
     text = ", ".join(told) or "nothing has changed"
-    return LogLine(event.time, "", "reloaded", "accent", f"settings: {text}")
+    return _told(event, "", "reloaded", "accent", f"settings: {text}")
 
 
 @log_line.register
 def _reload_failed(event: ReloadFailed) -> LogLine:
-    return LogLine(event.time, "", "settings", "bad", f"not taken up, nothing has changed: {event.reason}")
+    return _told(event, "", "settings", "bad", f"not taken up, nothing has changed: {event.reason}")
 
 
 @log_line.register
@@ -210,23 +200,55 @@ def _clock(event: ClockJumped) -> LogLine:
     if event.stepped:
         direction = "forward" if event.stepped > 0 else "back"
         parts.append(f"its clock was set {direction} by {formats.duration(abs(event.stepped))}")
-    return LogLine(event.time, "", "clock", "warn", f"{' and '.join(parts)} · everything is checked now")
+    return _told(event, "", "clock", "warn", f"{' and '.join(parts)} · everything is checked now")
 
 
 @log_line.register
 def _stalled(event: Stalled) -> LogLine:
     text = f"nothing went on for {formats.duration(event.seconds)} · held up at {event.where}"
-    return LogLine(event.time, event.connection, "stalled", "bad", text)
+    return _told(event, event.connection, "stalled", "bad", text)
 
 
 @log_line.register
 def _detached(event: ListenerDetached) -> LogLine:
     text = f"raised {formats.plural(event.errors, 'error')} and is no longer called"
-    return LogLine(event.time, event.listener, "listener", "bad", text)
+    return _told(event, event.listener, "listener", "bad", text)
+
+
+@log_line.register
+def _answered(event: ProbeAnswered) -> LogLine:
+    latency = event.status.latency
+    took = f" in {formats.latency(latency)}" if event.probe == "heartbeat" and latency is not None else ""
+    return _detail(event, "answered", " · ".join(filter(None, (event.probe + took, event.finding))))
+
+
+@log_line.register
+def _facts(event: FactsChanged) -> LogLine:
+    return _detail(event, "facts", rows.facts_of(event.status.type, event.status.facts))
+
+
+@log_line.register
+def _stable(event: Stable) -> LogLine:
+    return _detail(event, "stable", "attempts count from nothing again")
+
+
+@log_line.register
+def _times(event: TimesChanged) -> LogLine:
+    return _detail(event, "clock", "its times are told by the clock as it is now")
 
 
 def _line(event: ConnectionEvent, word: str, tone: str, text: str) -> LogLine:
-    return LogLine(event.time, event.connection, word, tone, text)
+    return _told(event, event.connection, word, tone, text)
+
+
+def _detail(event: ConnectionEvent, word: str, text: str) -> LogLine:
+    return LogLine(event.time, event.connection, word, "muted", text, Level.DETAIL)
+
+
+def _told(event: Event, subject: str, word: str, tone: str, text: str) -> LogLine:
+    # An attempt that is under way is no trouble yet, whatever colour it has.
+    trouble = tone in ("warn", "bad") and word != Phase.CONNECTING.value
+    return LogLine(event.time, subject, word, tone, text, Level.PROBLEM if trouble else Level.CHANGE)
 
 
 def _phase_sentence(status: Status, previous: Phase) -> str:

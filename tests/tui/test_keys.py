@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from textual import events
 
 from manager.client import Refresh
 from manager.model import Phase
 from tests.tui.conftest import screen_text, seen, text_gone, text_seen
-from tests.tui.driving import app_of, keys, log
-from tests.tui.fake_client import connection, exchange, waiting
+from tests.tui.driving import app_of, keys
+from tests.tui.fake_client import connection, exchange
 from tui.app import ExtraKey
 
 
@@ -48,72 +46,6 @@ async def test_keys_are_letters_while_a_filter_is_typed():
         assert client.commands == []
 
 
-async def test_the_log_follows_holds_and_follows_again():
-    app, client = app_of(connection("desk"))
-
-    async def happen(number: int) -> None:
-        for _ in range(number):
-            client.change("desk", phase=Phase.WAITING, attempt=1, **waiting(1, 100))
-        await seen(pilot, lambda: log(app).total == client._seq)
-
-    async with app.run_test(size=(120, 40)) as pilot:
-        await text_seen(pilot, "Events ─ following · all · 0")
-        await happen(30)
-        assert log(app).scroll_offset.y == 30 - 9
-        await pilot.press("tab", "k", "k")
-        await text_seen(pilot, "held")
-        await happen(5)
-        assert log(app).scroll_offset.y == 30 - 9 - 2
-        await text_seen(pilot, "held, 5 new · f follows · all · 35")
-        await pilot.press("f")
-        await text_seen(pilot, "following · all · 35")
-        assert log(app).scroll_offset.y == 35 - 9
-        await pilot.press("g")
-        assert log(app).scroll_offset.y == 0
-        await pilot.press("G")
-        await text_seen(pilot, "following")
-        await pilot.press("pageup", "pagedown", "home", "end", "up", "down")
-        await text_seen(pilot, "following")
-        await pilot.press("f")
-        await text_seen(pilot, "held · f follows")
-
-
-async def test_a_full_log_drops_the_oldest_and_what_is_read_does_not_move():
-    app, client = app_of(connection("desk"))
-    async with app.run_test(size=(120, 40)) as pilot:
-        await text_seen(pilot, "desk")
-        table = log(app)
-        table._lines = table._matching = deque(maxlen=50)
-        for number in range(50):
-            client.change("desk", phase=Phase.WAITING, attempt=number, **waiting(1, 100))
-        await seen(pilot, lambda: table.total == 50)
-        await pilot.press("tab", "pageup")
-        top = table._matching[table.scroll_offset.y]
-        for number in range(10):
-            client.change("desk", phase=Phase.WAITING, attempt=number, **waiting(1, 100))
-        await seen(pilot, lambda: table.total == 60)
-        assert table._matching[table.scroll_offset.y] is top
-        assert len(table._lines) == 50
-
-
-async def test_the_focused_pane_is_what_a_filter_is_for():
-    app, client = app_of(connection("desk"), connection("ami", "ami"))
-    async with app.run_test(size=(120, 40)) as pilot:
-        await text_seen(pilot, "desk")
-        client.change("desk", phase=Phase.WAITING, attempt=1, **waiting(1, 100))
-        client.change("ami", phase=Phase.WAITING, attempt=1, **waiting(1, 100))
-        await text_seen(pilot, "all · 2")
-        await pilot.press("tab", "slash", *"desk")
-        await text_seen(pilot, "“desk” · 1 of 2")
-        await pilot.press("enter")
-        client.change("ami", phase=Phase.CONNECTING)
-        client.change("desk", phase=Phase.CONNECTING)
-        await text_seen(pilot, "“desk” · 2 of 4")
-        assert "2 of 2 match" not in "\n".join(screen_text(app))
-        await pilot.press("escape")
-        await text_seen(pilot, "all · 4")
-
-
 async def test_tab_gives_the_keys_to_the_other_pane_and_the_footer_says_what_works_there():
     app, _ = app_of(*exchange())
     async with app.run_test(size=(120, 40)) as pilot:
@@ -128,7 +60,7 @@ async def test_tab_gives_the_keys_to_the_other_pane_and_the_footer_says_what_wor
 
 async def test_help_names_every_key_and_every_phase():
     app, _ = app_of(*exchange())
-    async with app.run_test(size=(100, 90)) as pilot:
+    async with app.run_test(size=(100, 120)) as pilot:
         await text_seen(pilot, "desk-6001")
         await pilot.press("question_mark")
         await text_seen(pilot, "keys and signs")

@@ -14,6 +14,7 @@ from manager.events import (
     Changed,
     ClockJumped,
     DoubtedBySibling,
+    Event,
     FactsChanged,
     FailedOver,
     Flapping,
@@ -38,6 +39,7 @@ from manager.events import (
 )
 from manager.model import Band, BudgetStatus, Phase, SpareStatus
 from tests.tui.fake_client import DROPS, NO_ANSWER, connection
+from tui.log.entry import Level
 from tui.sentences import log_line
 
 NEXT = time.mktime((2026, 11, 23, 2, 44, 18, 0, 0, -1))
@@ -45,7 +47,6 @@ NEXT = time.mktime((2026, 11, 23, 2, 44, 18, 0, 0, -1))
 
 def told(kind: type, **fields) -> tuple[str, str, str]:
     line = log_line(kind(seq=1, time=0.0, health=100, **fields))
-    assert line is not None
     return line.subject, line.word, line.text
 
 
@@ -74,9 +75,7 @@ def test_another_band_says_which_it_was_and_how_many_points_there_are():
 
 def test_a_band_of_nothing_says_so():
     event = BandChanged(seq=1, time=0.0, health=None, band=Band.UNKNOWN, previous=Band.GREEN)
-    line = log_line(event)
-    assert line is not None
-    assert line.text == "unknown, was green · nothing counts"
+    assert log_line(event).text == "unknown, was green · nothing counts"
 
 
 def test_a_suspect_that_answers_again_says_so():
@@ -158,23 +157,46 @@ def test_what_a_sibling_brought_about_says_who_and_what_quietly():
         "ami was lost · asked for a sign of life at once",
     )
     for kind in (WokenBySibling, DoubtedBySibling):
-        line = log_line(kind(seq=1, time=0.0, health=100, status=desk, sibling="ami"))
-        assert line is not None
-        assert line.tone == "muted"
+        assert log_line(kind(seq=1, time=0.0, health=100, status=desk, sibling="ami")).tone == "muted"
 
 
 @pytest.mark.parametrize(
-    ("kind", "fields"),
-    [(ProbeAnswered, {"probe": "heartbeat"}), (FactsChanged, {}), (Stable, {})],
+    ("kind", "fields", "text"),
+    [
+        (ProbeAnswered, {"probe": "heartbeat"}, "heartbeat in 12 ms"),
+        (ProbeAnswered, {"probe": "check", "finding": "4 calls"}, "check · 4 calls"),
+        (FactsChanged, {}, "Asterisk 22.10.1 · 4 calls"),
+        (Stable, {}, "attempts count from nothing again"),
+        (TimesChanged, {}, "its times are told by the clock as it is now"),
+    ],
 )
-def test_what_happens_all_the_time_is_not_logged(kind, fields):
-    assert log_line(kind(seq=1, time=0.0, health=100, status=connection("desk"), **fields)) is None
+def test_what_happens_all_the_time_is_a_detail(kind, fields, text):
+    line = log_line(kind(seq=1, time=0.0, health=100, status=connection("desk", "ami"), **fields))
+    assert (line.level, line.subject, line.text) == (Level.DETAIL, "desk", text)
+
+
+@pytest.mark.parametrize(
+    ("phase", "level"),
+    [(phase, Level.CHANGE) for phase in (Phase.UP, Phase.CONNECTING, Phase.PAUSED, Phase.STOPPED)]
+    + [(phase, Level.PROBLEM) for phase in (Phase.SUSPECT, Phase.WAITING, Phase.PARKED, Phase.BLOCKED)],
+)
+def test_trouble_is_a_problem_and_an_attempt_under_way_is_not(phase, level):
+    event = StateChanged(
+        seq=1, time=0.0, health=100, status=connection("a", phase=phase), previous=Phase.STOPPED
+    )
+    assert log_line(event).level is level
 
 
 def test_every_kind_of_event_has_been_thought_of():
-    silent = {ProbeAnswered, FactsChanged, Stable, TimesChanged}
-    spoken = set(log_line.registry) - {object}
-    assert spoken | silent == set(AnyEvent.__args__)
+    assert set(log_line.registry) - {object} == set(AnyEvent.__args__)
+
+
+def test_an_event_of_a_kind_without_a_sentence_is_told_by_its_name():
+    class Unheard(Event, frozen=True, kw_only=True, tag="connection:unheard"):
+        pass
+
+    line = log_line(Unheard(seq=1, time=0.0, health=None))
+    assert (line.text, line.level) == ("connection:unheard", Level.DETAIL)
 
 
 def test_a_spare_says_where_it_stands_by_and_what_it_took_over_from():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tui.log.entry import Entry, Level
 from tui.log.store import LogStore, position
 
-SLICE = 5_000
+SLICE = 2_500
 """Entries looked at in one go, a few milliseconds' work."""
 
 

@@ -125,7 +125,7 @@ class LogStore:
         if kept is None:
             kept = clean(text)
             if len(kept) > LONGEST:
-                kept = kept[: LONGEST - 1] + "…"
+                return kept[: LONGEST - 1] + "…"
             if len(self._texts) >= _SHARED:
                 self._texts.clear()
             self._texts[text] = kept

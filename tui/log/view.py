@@ -233,12 +233,7 @@ class LogView:
 
     def _look_for_hits(self) -> None:
         wanted = replace(self.filter, words=(*self.filter.words, *self.search))
-        if not self.search:
-            self._next_hits = None
-        elif self._hits is not None and self._hits.wanted == wanted:
-            self._next_hits = self._hits
-        else:
-            self._next_hits = Sieve(self.store, wanted)
+        self._next_hits = Sieve(self.store, wanted) if self.search else None
         if not self.working and self._landing:
             self._land()
         self.advance()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -24,16 +23,14 @@ from tui.follower import Follower
 from tui.line import Ink
 from tui.pace import CALM, URGENT, Pace
 from tui.screens.help import HelpScreen, KeySection
-from tui.sentences import LogLine, log_line
+from tui.sentences import log_line
 from tui.widgets.connections import Connections
-from tui.widgets.eventlog import LIMIT, LogPane
 from tui.widgets.health import Counts, HealthGauge
 from tui.widgets.lastline import LastLine
+from tui.widgets.logpane import TALL, LogPane
 from tui.widgets.verdicts import VerdictLines
 
 _FIRST_KEYS, _LAST_KEYS = ("fold",), ("filter", "follow", "switch_pane", "help", "quit")
-_TALL = 30
-"""Lines from which the log takes a quarter of the height and the header stands free."""
 
 
 def _key(key: str, action: str, description: str, help_text: str, *, show: bool = True) -> Binding:
@@ -55,7 +52,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     AUTO_FOCUS = "#rows"
     HORIZONTAL_BREAKPOINTS = [(0, "-small"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (_TALL, "-tall")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         _key("R", "reconnect_all", "all", "close and open all connections; asks first when any are up"),
         _key("u", "refresh_all", "refresh", "send every connection a heartbeat and a check now"),
@@ -84,12 +81,10 @@ class Dashboard(Screen[None], inherit_bindings=False):
         for key in keys:
             self._bindings.bind(key.key, f"extra({key.key!r})", key.description)
         self.board = Board()
-        self._pending: deque[LogLine] = deque(maxlen=LIMIT)
         self._resting = False
         self._judged = -1
         """Version of the board that the header speaks of."""
         self._rows_pace = Pace(self, time.monotonic, self._draw_board)
-        self._log_pace = Pace(self, time.monotonic, self._draw_log)
         self._follower = Follower(client, self)
         self._connections = Connections(
             ink, client, self.board, lambda: self._rows_pace.request(0), read_only=read_only
@@ -121,10 +116,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def told(self, event: Event, *, fresh: bool) -> None:
         """An event came in; a fresh one is newer than the snapshot."""
-        line = log_line(event)
-        if line is not None:
-            self._pending.append(line)
-            self._log_pace.request(CALM)
+        self._log.tell(log_line(event))
         if not fresh:
             return
         change = self.board.apply(event)
@@ -151,27 +143,21 @@ class Dashboard(Screen[None], inherit_bindings=False):
             self._verdicts.update()
         self._last_line.update()
 
-    def _draw_log(self) -> None:
-        if self._resting or not self.is_mounted:
-            return
-        self._log.log_lines.append(self._pending)
-        self._pending.clear()
-
     def on_screen_suspend(self) -> None:
         """Something lies above: what cannot be seen is not drawn."""
         self._resting = True
         self._connections.table.pause(True)
+        self._log.rest(True)
 
     def on_screen_resume(self) -> None:
         self._resting = False
         if self.is_mounted:
             self._connections.table.pause(False)
             self._rows_pace.request(0)
-            self._log_pace.request(0)
+            self._log.rest(False)
 
     def on_resize(self, event: events.Resize) -> None:
-        height = event.size.height
-        self._log.styles.height = height // 4 if height >= _TALL else 4 if height >= 16 else 2
+        self._log.fit(event.size.height)
         self.call_after_refresh(self._draw_board)
 
     # The last line
@@ -185,8 +171,9 @@ class Dashboard(Screen[None], inherit_bindings=False):
                 word_for = getattr(active.node, "word_for", None)
                 word = (word_for(binding.action) if word_for else None) or binding.description
                 shown[binding.action] = (self.app.get_key_display(binding), word)
+        wanted = ("follow",) if self._in_log else _FIRST_KEYS
+        first = [shown.pop(action) for action in wanted if action in shown]
         last = [shown.pop(action) for action in _LAST_KEYS if action in shown]
-        first = [shown.pop(action) for action in _FIRST_KEYS if action in shown]
         return [*first, *shown.values(), *last]
 
     def word_for(self, action: str) -> str | None:
@@ -194,7 +181,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         if action == "switch_pane":
             return "rows" if self._in_log else "log"
         if action == "follow":
-            return "hold" if self._log.log_lines.following else "follow"
+            return "hold" if self._log.log_lines.view.following else "follow"
         return None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
@@ -221,6 +208,12 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def on_last_line_edit(self, message: LastLine.Edit) -> None:
         self._last_line.edit(message)
+
+    def on_connections_events_asked(self, message: Connections.EventsAsked) -> None:
+        self._log.log_lines.only_connections(message.names)
+
+    def on_log_pane_fitted(self) -> None:
+        self._connections.display = not self._log.large
 
     def on_connection_table_cursor_moved(self) -> None:
         self._last_line.update()
@@ -259,10 +252,12 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self._last_line.say(sentence or "the settings were read anew")
 
     def action_follow(self) -> None:
-        log = self._log.log_lines
-        log.follow(not log.following)
+        self._log.log_lines.action_toggle_follow()
 
     def action_switch_pane(self) -> None:
+        if self._in_log and self._log.large:
+            self._log.enlarge(False)
+            self._connections.display = True
         (self._connections.table if self._in_log else self._log.log_lines).focus()
 
     def action_help(self) -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.message import Message
 
 from manager.client import Command, ManagerClient, Pause, Reconnect, Refresh, Resume
 from manager.model import Phase, Status
@@ -48,9 +49,17 @@ class Connections(Container):
             "o", "order", "order", f"order rows by one or several of: {', '.join(KEYS)}; -name turns it round"
         ),
         _key("c", "columns", "columns", f"choose columns: {', '.join(columns.OFFERED)}"),
+        _key("e", "events", "events", "show only what is selected in the log, or all again", show=True),
         _key("full_stop", "seen", "seen", "take the marks of what has changed off: it has been looked at"),
         _key("escape", "show_all", "show all", "end the filter, or take the marks off"),
     ]
+
+    class EventsAsked(Message):
+        """The operator wants to see the events of these connections alone."""
+
+        def __init__(self, names: frozenset[str]) -> None:
+            super().__init__()
+            self.names = names
 
     def __init__(
         self,
@@ -158,7 +167,7 @@ class Connections(Container):
             return False
         if action == "reconnect":
             return any(status.phase is not Phase.STOPPED for status in self.meant)
-        if action in ("pause", "mark"):
+        if action in ("pause", "mark", "events"):
             return bool(self.meant)
         if action == "show_all":
             return bool(self._view.filter or self._view.marked)
@@ -194,6 +203,9 @@ class Connections(Container):
     def action_seen(self) -> None:
         self._view.looked_at = time.time()
         self._redraw()
+
+    def action_events(self) -> None:
+        self.post_message(self.EventsAsked(frozenset(status.name for status in self.meant)))
 
     def action_filter(self) -> None:
         self.post_message(LastLine.Edit("rows", self._view.filter.words, self._filter, hint=EXAMPLE))

@@ -1,204 +1,357 @@
-"""The event log: follows, scrolls back without jumping, filters, and holds so many lines and no more."""
+"""The event log: its lines, the cursor in them, and the keys by which one reads, filters and copies them."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+import asyncio
+import base64
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
-from textual.app import ComposeResult
+from textual import events
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.geometry import Size
+from textual.geometry import Region
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
 
 from tui import formats
-from tui.columns import NARROW, WIDE
-from tui.line import Ink, Line
-from tui.sentences import LogLine
+from tui.columns import NARROW
+from tui.line import Ink
+from tui.log import files
+from tui.log.entry import Entry, Level
+from tui.log.marks import pattern_of
+from tui.log.sieve import Filter
+from tui.log.times import STEP, Times, iso
+from tui.log.view import LogView
+from tui.log.words import whole
+from tui.logline import Look, draw, text_at
 from tui.widgets.lastline import LastLine
-from tui.widgets.oneline import OneLine
 
-LIMIT = 100_000
-"""Lines that are kept; older ones go."""
+CLIPBOARD_LIMIT = 74_994
+"""Characters of base64 that are sent to a terminal at most: what xterm and tmux take."""
+_SHIFT = 16
+"""Cells by which a text too long for its line is moved at a time."""
+_AT_ONCE = 500
+"""Entries that are put into words before the screen gets its turn."""
+_WHEEL = 3
+"""Lines by which the wheel of a mouse moves."""
 
 
-class EventLog(ScrollView, can_focus=True, inherit_bindings=False):
+def _key(key: str, action: str, description: str, help_text: str, *, show: bool = True) -> Binding:
+    return Binding(key, action, description, tooltip=help_text, show=show, id=f"log.{action}")
+
+
+def _move(key: str, action: str, description: str, name: str) -> Binding:
+    return Binding(key, action, description, show=False, id=f"log.{name}")
+
+
+class EventLog(Widget, can_focus=True, inherit_bindings=False):
     """The lines, the newest last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll(-1)", "back", show=False, id="log.up"),
-        Binding("down,j", "scroll(1)", "on", show=False, id="log.down"),
-        Binding("pageup", "page(-1)", "a page back", show=False, id="log.page_up"),
-        Binding("pagedown", "page(1)", "a page on", show=False, id="log.page_down"),
-        Binding("g,home", "edge(-1)", "the oldest", show=False, id="log.first"),
-        Binding("G,end", "edge(1)", "the newest", show=False, id="log.last"),
-        Binding("slash", "filter", "filter", id="log.filter", tooltip="show only lines that hold some words"),
-        Binding("escape", "show_all", "show all", show=False, id="log.show_all", tooltip="end the filter"),
+        _key("p", "toggle_follow", "follow", "the same as f: follow, or hold still", show=False),
+        _key("slash", "search", "search", "go to lines that hold all of some words"),
+        Binding("n", "step(1)", "next", tooltip="to the next match", id="log.next"),
+        Binding("N", "step(-1)", "previous", tooltip="to the match before", show=False, id="log.previous"),
+        _key("escape", "show_all", "show all", "end the selection, then the search and every filter"),
+        _key("o", "only_matches", "only matches", "show only the lines that match, or those around them too"),
+        _key("y", "copy", "copy", "copy the line or the selected lines, into a file too"),
+        _key("v,space", "select", "select", "select lines from here to where the cursor goes, or none"),
+        _key("c", "only_connection", "connection", "show only what is about this line's connection, or all"),
+        _key("l", "next_level", "level", "show changes, problems alone, or all, heartbeats too"),
+        _key("e", "only_event", "event", "show only lines that tell of the same as this one, or all"),
+        _key("s", "save", "save", "save the lines that are shown to a file that is named"),
+        _key("t", "next_times", "time", "tell local times, how long ago it was, or UTC"),
+        _key("z", "enlarge", "enlarge", "give the log the whole height, or its share again"),
+        _move("up,k", "move(-1)", "back", "up"),
+        _move("down,j", "move(1)", "on", "down"),
+        _move("pageup,ctrl+u", "page(-1)", "a page back", "page_up"),
+        _move("pagedown,ctrl+d", "page(1)", "a page on", "page_down"),
+        _move("g,home", "edge(-1)", "the oldest", "first"),
+        _move("G,end", "edge(1)", "the newest; follows", "last"),
+        _move("left", "shift(-1)", "the beginning of long lines", "left"),
+        _move("right", "shift(1)", "the rest of long lines", "right"),
     ]  # fmt: skip
 
     class Changed(Message):
-        """The heading has something new to say."""
+        """Something else is shown, or to be said of it."""
 
-    def __init__(self, ink: Ink, limit: int = LIMIT) -> None:
+    class EnlargeAsked(Message):
+        """The operator wants the log larger, or as it was."""
+
+    def __init__(self, ink: Ink, view: LogView) -> None:
         super().__init__(id="log")
+        self.view = view
+        self.times = Times.LOCAL
+        self.large = False
         self._ink = ink
-        self._lines: deque[LogLine] = deque(maxlen=limit)
-        self._matching: deque[LogLine] = self._lines
-        self.total = 0
-        """How many lines there have been."""
-        self.words = ""
-        """What is filtered by."""
-        self.following = True
-        self.unseen = 0
-        """Lines that came while it did not follow."""
+        self._strips: list[Strip] = []
+        self._drawn_with: tuple[object, ...] = ()
+        self._shift = 0
+        self._sought: tuple[Entry, tuple[str, ...]] | None = None
+        """The match that was brought into sight last, and its words."""
+        self._timer: Timer | None = None
 
     @property
-    def matching(self) -> int:
-        """How many lines match the filter."""
-        return len(self._matching)
+    def total(self) -> int:
+        """How many lines there have been."""
+        return self.view.store.last
 
-    def append(self, lines: Iterable[LogLine]) -> None:
-        """Add lines; the view moves only if it follows."""
-        arrived = list(lines)
-        fresh = [line for line in arrived if line.matches(self.words)] if self.words else arrived
-        dropped = 0
-        if self._matching is self._lines:
-            dropped = max(0, len(self._lines) + len(arrived) - (self._lines.maxlen or 0))
-        else:
-            self._matching.extend(fresh)
-        self._lines.extend(arrived)
-        self.total += len(arrived)
-        if not self.following:
-            self.unseen += len(fresh)
-            self._fit()
-            if dropped:
-                self.scroll_to(y=max(0, self.scroll_offset.y - dropped), animate=False, force=True)
-                self.refresh()
-        elif fresh:
-            self._fit()
-            self._to_end()
-        self.post_message(self.Changed())
+    # Drawing
 
-    def filter(self, words: str) -> None:
-        """Show only lines that hold `words`; all for none."""
-        self.words = words.lower()
-        if self.words:
-            self._matching = deque(
-                (line for line in self._lines if line.matches(self.words)), self._lines.maxlen
-            )
-        else:
-            self._matching = self._lines
-        self._fit()
-        self.follow(True)
-        self.refresh()
+    def update(self) -> None:
+        """Repaint the lines that say something else than they do on the screen."""
+        width, height = self.size
+        if not width:
+            return
+        before, self._strips = self._strips, self._draw(width, height)
+        self._drawn_with = self._tools
+        if len(before) != height:
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(before, self._strips, strict=True)):
+            if old != new:
+                self.refresh(Region(0, y, width, 1))
 
-    def follow(self, following: bool) -> None:
-        """Keep to the newest line, or stay."""
-        self.following = following
-        if following:
-            self.unseen = 0
-            self._to_end()
-        self.post_message(self.Changed())
+    def _draw(self, width: int, height: int) -> list[Strip]:
+        view = self.view
+        look = Look(self.times, time.time(), view.search, self._shift)
+        selected = view.selected if view.selecting else range(0)
+        cursor = view.at if self.has_focus or not view.following else -1
+        strips = []
+        for index in range(view.top, view.top + height):
+            entry = view.lines[index] if index < len(view.lines) else None
+            surface = self._surface(at_cursor=index == cursor, selected=index in selected)
+            strips.append(draw(self._ink, width, entry, look, surface).strip())
+        return strips
 
-    def _fit(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._matching))
-
-    def _to_end(self) -> None:
-        self.scroll_to(y=max(0, len(self._matching) - self.size.height), animate=False, force=True)
-        self.refresh()
-
-    def _scroll_by(self, lines: int) -> None:
-        last = max(0, len(self._matching) - self.size.height)
-        target = min(last, max(0, self.scroll_offset.y + lines))
-        self.following = target == last
-        if self.following:
-            self.unseen = 0
-        self.scroll_to(y=target, animate=False, force=True)
-        self.post_message(self.Changed())
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Offer only what would do something now."""
-        return bool(self.words) if action == "show_all" else action != "filter" or self.total > 0
-
-    def action_filter(self) -> None:
-        self.post_message(LastLine.Edit("log", self.words, self.filter))
-
-    def action_show_all(self) -> None:
-        self.filter("")
-
-    def action_scroll(self, lines: int) -> None:
-        self._scroll_by(lines)
-
-    def action_page(self, pages: int) -> None:
-        self._scroll_by(pages * max(self.size.height - 1, 1))
-
-    def action_edge(self, side: int) -> None:
-        self._scroll_by(side * len(self._matching))
-
-    def on_resize(self) -> None:
-        self._fit()
-        if self.following:
-            self._to_end()
+    def _surface(self, *, at_cursor: bool, selected: bool) -> str:
+        if at_cursor:
+            return "cursor" if self.has_focus else "cursor_blurred"
+        return "cursor_blurred" if selected else ""
 
     def render_line(self, y: int) -> Strip:
         """Draw a line of what can be seen."""
-        index, width = self.scroll_offset.y + y, self.size.width
-        line = Line(self._ink, width)
-        if index >= len(self._matching):
-            return line.strip()
-        entry = self._matching[index]
-        if width < NARROW:
-            line.add(formats.clock(entry.time), "muted").add(" ").add(entry.subject, "text", 12).add(" ")
-            return line.add(entry.text or entry.word, entry.tone).strip()
-        line.to(1).add(formats.clock(entry.time), "muted").add(" ")
-        line.add(entry.subject, "text", 20 if width >= WIDE else 16).add(" ")
-        line.add(entry.word, entry.tone, 11).add(" ")
-        return line.add(entry.text, "text").strip()
+        if self._drawn_with != self._tools:
+            self._strips, self._drawn_with = self._draw(*self.size), self._tools
+        return self._strips[y]
 
+    @property
+    def _tools(self) -> tuple[object, ...]:
+        """What the lines depend on besides the view; with anything else they are drawn anew."""
+        return self.size, self._ink.palette, self._ink.privacy.on
 
-class LogHeading(OneLine):
-    """Says whether the log follows, what it is filtered by, and how many lines there are."""
+    def on_resize(self) -> None:
+        self.view.resize(self.size.height)
+        self.update()
 
-    def __init__(self, ink: Ink, log: EventLog) -> None:
-        super().__init__(id="log-heading")
-        self._ink = ink
-        self._log = log
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Show the cursor, or show that the keys are elsewhere."""
+        super().watch_has_focus(has_focus)
+        self.update()
 
-    def draw(self) -> Strip:
-        """Draw the heading."""
-        log, width = self._log, self.size.width
-        if log.following:
-            state = "following"
-        else:
-            news = f", {formats.count(log.unseen)} new" if log.unseen else ""
-            state = f"held{news} · f follows"
-        which = f"“{log.words}” · {formats.count(log.matching)} of " if log.words else "all · "
-        line = Line(self._ink, width).to(1 if width >= NARROW else 0)
-        line.add("Events", "accent" if log.has_focus else "strong").add(" ─ ", "rule")
-        line.add(f"{state} · {which}{formats.count(log.total)}", "muted" if log.following else "warn")
-        return line.rule().strip()
+    def rest(self, resting: bool) -> None:
+        """Let ages grow no older while something lies above."""
+        self._age(running=not resting)
 
+    def _age(self, *, running: bool = True) -> None:
+        """Redraw ages that have grown, now and every `STEP` seconds."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if running and self.times is Times.AGO:
+            self.update()
+            self._timer = self.set_timer(STEP, self._age)
 
-class LogPane(Vertical):
-    """The log under its heading."""
+    def _bring_into_sight(self) -> None:
+        """Move texts to where the words that were searched for can be seen in the match under the cursor."""
+        entry, words = self.view.current, self.view.search
+        if not words and self._sought is not None:
+            self._sought, self._shift = None, 0
+        if entry is None or (entry, words) == self._sought or not self.view.hits[0]:
+            return
+        self._sought, self._shift = (entry, words), 0
+        room = self.size.width - text_at(self.size.width, self.times)
+        ends = [match.end() for match in pattern_of(words).finditer(entry.text)]
+        if ends and ends[0] > room:
+            self._shift = ends[0] - room + 1
 
-    def __init__(self, ink: Ink) -> None:
-        super().__init__(id="log-pane")
-        self.log_lines = EventLog(ink)
-        self._heading = LogHeading(ink, self.log_lines)
+    # Keys
 
-    def compose(self) -> ComposeResult:
-        yield self._heading
-        yield self.log_lines
+    def word_for(self, action: str) -> str | None:
+        """Return what an action would do now, where its usual word does not say it."""
+        view = self.view
+        wanted = view.filter
+        if action == "next_level":
+            after = {Level.CHANGE: "problems", Level.PROBLEM: "all", Level.DETAIL: "changes"}
+            return after[wanted.level]
+        return {
+            "toggle_follow": "hold" if view.following else "follow",
+            "only_matches": "lines around" if wanted.words else "only matches",
+            "copy": f"copy {formats.count(len(view.selected))}" if view.selecting else "copy",
+            "select": "unselect" if view.selecting else "select",
+            "only_connection": "all connections" if wanted.subjects else "connection",
+            "only_event": "all events" if wanted.word else "event",
+            "next_times": self.times.next.value,
+            "enlarge": "shrink" if self.large else "enlarge",
+            "show_all": "unselect" if view.selecting else "show all",
+        }.get(action)
 
-    def on_event_log_changed(self) -> None:
-        self._heading.update()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Offer only what would do something now."""
+        view, entry = self.view, self.view.current
+        if action in ("copy", "select", "save", "next_times", "only_event"):
+            return entry is not None or (action == "only_event" and bool(view.filter.word))
+        if action == "only_connection":
+            return bool(view.filter.subjects or (entry and entry.subject))
+        if action == "step":
+            return view.hits[1] > 0 and view.hits != (1, 1)
+        if action == "only_matches":
+            return bool(view.search)
+        if action == "show_all":
+            return view.selecting or bool(view.search) or view.filter != Filter()
+        if action in ("toggle_follow", "search", "next_level", "enlarge"):
+            return view.store.last > 0
+        return True
 
-    def on_descendant_focus(self) -> None:
-        self._heading.update()
+    def _act(self, act: Callable[[], object]) -> None:
+        act()
+        self.changed()
 
-    def on_descendant_blur(self) -> None:
-        self._heading.update()
+    def changed(self) -> None:
+        """Show what has changed in the view."""
+        self._bring_into_sight()
+        self.update()
+        self.post_message(self.Changed())
+
+    def action_move(self, lines: int) -> None:
+        self._act(lambda: self.view.move(lines))
+
+    def action_page(self, pages: int) -> None:
+        self._act(lambda: self.view.page(pages))
+
+    def action_edge(self, side: int) -> None:
+        self._act(lambda: self.view.edge(side))
+
+    def action_shift(self, side: int) -> None:
+        self._shift = max(0, self._shift + side * _SHIFT)
+        self.update()
+
+    def action_toggle_follow(self) -> None:
+        self._act(lambda: self.view.follow(not self.view.following))
+
+    def action_search(self) -> None:
+        self.view.begin_search()
+        self.post_message(LastLine.Edit("search", " ".join(self.view.search), self._seek))
+
+    def action_step(self, direction: int) -> None:
+        around = self.view.step(direction)
+        self.changed()
+        if around:
+            self._tell(f"on from the {'oldest' if direction > 0 else 'newest'} again")
+
+    def action_only_matches(self) -> None:
+        self._act(self.view.only_hits)
+
+    def action_only_connection(self) -> None:
+        entry, subjects = self.view.current, self.view.filter.subjects
+        if subjects or entry is not None:
+            self.only_connections(subjects or frozenset({entry.subject if entry else ""}))
+
+    def only_connections(self, names: frozenset[str]) -> None:
+        """Show only what is about these; all again where that is so already."""
+        self._act(lambda: self.view.only_subjects(names))
+
+    def action_next_level(self) -> None:
+        self._act(self.view.next_level)
+
+    def action_only_event(self) -> None:
+        entry, word = self.view.current, self.view.filter.word
+        if word or entry is not None:
+            self._act(lambda: self.view.only_word(word or (entry.kind.word if entry else "")))
+
+    def action_next_times(self) -> None:
+        self.times = self.times.next
+        self._age()
+        self.changed()
+
+    def action_enlarge(self) -> None:
+        self.post_message(self.EnlargeAsked())
+
+    def action_select(self) -> None:
+        self._act(self.view.select)
+
+    def action_show_all(self) -> None:
+        self._shift = 0
+        self._act(self.view.select if self.view.selecting else self.view.clear)
+
+    def _seek(self, text: str) -> None:
+        self._act(lambda: self.view.seek(text))
+
+    def on_mouse_scroll_up(self) -> None:
+        self.action_move(-_WHEEL)
+
+    def on_mouse_scroll_down(self) -> None:
+        self.action_move(_WHEEL)
+
+    def on_click(self, event: events.Click) -> None:
+        self.action_move(self.view.top + event.y - self.view.at)
+
+    # Copies
+
+    def action_copy(self) -> None:
+        selected = self.view.selected
+        entries = self.view.lines[selected.start : selected.stop]
+        if self.view.selecting:
+            self._act(self.view.select)
+        self.run_worker(self._copy(entries), group="copies")
+
+    async def _copy(self, entries: list[Entry]) -> None:
+        lines = await self._texts(entries)
+        text, number = "\n".join(lines), formats.plural(len(lines), "line")
+        fits = len(text) <= CLIPBOARD_LIMIT and len(base64.b64encode(text.encode())) <= CLIPBOARD_LIMIT
+        if fits:
+            self.app.copy_to_clipboard(text)
+        offered = "offered to the terminal too" if fits else "too many to offer them to the terminal"
+        try:
+            path = await asyncio.to_thread(files.copy, lines)
+        except files.NotWrittenError as error:
+            self._tell(f"in no file: {error} · {number} {offered}")
+            return
+        opening = f"copied {number} into " if self.app.size.width >= NARROW else f"{number} in "
+        self._tell(f"{self._named(opening, path)} · {offered}")
+
+    def action_save(self) -> None:
+        now = time.time()
+        heading = f"trunkline, saved {iso(now, utc=self.times is Times.UTC)} · {whole(self.view)}"
+        self.run_worker(self._save(list(self.view.lines), heading, now), group="copies")
+
+    async def _save(self, entries: list[Entry], heading: str, now: float) -> None:
+        number = formats.plural(len(entries), "line")
+        lines = await self._texts(entries)
+        try:
+            path = await asyncio.to_thread(files.save, lines, self._ink.shared(heading), now)
+        except files.NotWrittenError as error:
+            self._tell(f"not saved: {error} ({files.folder()}) · {error.hint}")
+            return
+        opening = f"saved {number} as " if self.app.size.width >= NARROW else "saved "
+        self._tell(self._named(opening, path))
+
+    async def _texts(self, entries: list[Entry]) -> list[str]:
+        """Return entries as lines for a file, without names where they are hidden on the screen."""
+        lines: list[str] = []
+        for start in range(0, len(entries), _AT_ONCE):
+            some = files.texts(entries[start : start + _AT_ONCE], utc=self.times is Times.UTC)
+            lines += map(self._ink.shared, some)
+            await asyncio.sleep(0)
+        return lines
+
+    def _tell(self, sentence: str) -> None:
+        self.post_message(LastLine.Say(sentence))
+
+    def _named(self, opening: str, path: Path) -> str:
+        """Return an opening and a path, whose end is what is left of it where there is no room for all."""
+        return opening + files.shown(path, self.app.size.width - len(opening) - 2)

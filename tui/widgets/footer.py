@@ -15,7 +15,7 @@ Keys = Sequence[tuple[str, str]]
 
 
 class KeyLine(OneLine):
-    """Shows keys; those at the end (help, quit) stay when there is no room for all."""
+    """Shows keys; those at the end (the other pane, help, quit) stay when there is no room for all."""
 
     def __init__(self, ink: Ink, keys: Callable[[], Keys]) -> None:
         super().__init__(id="keys")
@@ -42,8 +42,8 @@ class KeyLine(OneLine):
 
 
 def _fitting(keys: Keys, width: int, gap: int) -> Keys:
-    """Leave keys out from the middle until the rest fits: the first act, the last help and quit."""
+    """Leave keys out from the middle until the rest fits: the first act, the last lead away, help, quit."""
     fitting = list(keys)
-    while len(fitting) > 2 and sum(len(key) + 1 + len(what) + gap for key, what in fitting) - gap > width:
-        fitting.pop(-3)
+    while len(fitting) > 3 and sum(len(key) + 1 + len(what) + gap for key, what in fitting) - gap > width:
+        fitting.pop(-4)
     return fitting

@@ -11,6 +11,7 @@ import pytest
 from tests.tui.log.lines import filled, line
 from tests.tui.test_sanitise import EVIL, FORBIDDEN
 from tui.log import files
+from tui.log.entry import Entry, Kind, Level
 from tui.log.store import LogStore
 
 NOW = 1_795_740_000.0
@@ -54,6 +55,12 @@ def test_nobody_s_text_is_more_than_one_harmless_line(state):
     assert text.count("\n") == 3
     assert not set(text) & (FORBIDDEN - {"\n"})
     assert text.splitlines()[2] == "2026-11-27T00:40:00.000Z - up <D800>"
+
+
+def test_what_is_written_is_harmless_even_if_what_is_kept_were_not():
+    entry = Entry(1, NOW, EVIL, Kind(EVIL, "text", Level.CHANGE), EVIL)
+    (text,) = files.texts([entry], utc=False)
+    assert text.isprintable()
 
 
 def test_a_link_in_the_way_is_replaced_and_what_it_leads_to_is_not_touched(state, tmp_path):

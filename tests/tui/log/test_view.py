@@ -172,6 +172,18 @@ def test_a_search_that_is_taken_back_leads_back():
     assert (current(view), view.following, view.hits) == ("30", True, (0, 0))
 
 
+def test_a_search_that_is_taken_back_leads_back_to_the_line_that_was_held_and_its_place():
+    view = viewed(filled(30))
+    view.move(-12)
+    view.move(2)
+    before = current(view), texts(view)
+    view.begin_search()
+    view.seek("3")
+    assert current(view) == "13"
+    view.seek("")
+    assert (current(view), texts(view)) == before
+
+
 def test_a_search_needs_all_of_its_words_wherever_they_stand():
     view = viewed(filled(3))
     add(view, "Connection Refused", subject="desk-6001")
