@@ -25,6 +25,8 @@ class Look:
     """What is marked in entries that hold them all."""
     shift: int
     """Characters that texts are without, so that their ends can be read."""
+    further: int
+    """The same for entries that hold the words, so that these can be seen."""
 
 
 def text_at(width: int, times: Times) -> int:
@@ -46,7 +48,8 @@ def draw(ink: Ink, width: int, entry: Entry | None, look: Look, surface: str) ->
     if not narrow:
         _write(line.add(" "), fit(ink.seen(kind.word), _WORD), kind.tone, words)
     text = ink.seen(entry.text if entry.text or not narrow else kind.word)
-    text = f"…{text[look.shift + 1 :]}" if look.shift and text else text
+    shift = look.shift + (look.further if words else 0)
+    text = f"…{text[shift + 1 :]}" if shift > 0 and text else text
     _write(line.add(" "), text, kind.tone if narrow else "text", words)
     return line
 

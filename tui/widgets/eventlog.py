@@ -91,6 +91,9 @@ class EventLog(Widget, can_focus=True, inherit_bindings=False):
         self._strips: list[Strip] = []
         self._drawn_with: tuple[object, ...] = ()
         self._shift = 0
+        """How far texts were moved by hand."""
+        self._further = 0
+        """How far those that match were moved to show that they do."""
         self._sought: tuple[Entry, tuple[str, ...]] | None = None
         """The match that was brought into sight last, and its words."""
         self._timer: Timer | None = None
@@ -118,7 +121,7 @@ class EventLog(Widget, can_focus=True, inherit_bindings=False):
 
     def _draw(self, width: int, height: int) -> list[Strip]:
         view = self.view
-        look = Look(self.times, time.time(), view.search, self._shift)
+        look = Look(self.times, time.time(), view.search, self._shift, self._further)
         selected = view.selected if view.selecting else range(0)
         cursor = view.at if self.has_focus or not view.following else -1
         strips = []
@@ -170,14 +173,14 @@ class EventLog(Widget, can_focus=True, inherit_bindings=False):
         """Move texts to where the words that were searched for can be seen in the match under the cursor."""
         entry, words = self.view.current, self.view.search
         if not words and self._sought is not None:
-            self._sought, self._shift = None, 0
+            self._sought, self._further = None, 0
         if entry is None or (entry, words) == self._sought or not self.view.hits[0]:
             return
-        self._sought, self._shift = (entry, words), 0
+        self._sought, self._shift, self._further = (entry, words), 0, 0
         room = self.size.width - text_at(self.size.width, self.times)
         ends = [match.end() for match in pattern_of(words).finditer(entry.text)]
         if ends and ends[0] > room:
-            self._shift = ends[0] - room + 1
+            self._further = ends[0] - room + 1
 
     # Keys
 
@@ -237,7 +240,7 @@ class EventLog(Widget, can_focus=True, inherit_bindings=False):
         self._act(lambda: self.view.edge(side))
 
     def action_shift(self, side: int) -> None:
-        self._shift = max(0, self._shift + side * _SHIFT)
+        self._shift = max(-self._further, self._shift + side * _SHIFT)
         self.update()
 
     def action_toggle_follow(self) -> None:
