@@ -164,10 +164,12 @@ def _failed_over(event: FailedOver) -> LogLine:
 
 
 @log_line.register
-def _spare(event: SpareChanged) -> LogLine | None:
+def _spare(event: SpareChanged) -> LogLine:
     spare = event.status.spare
-    if spare is None or spare.phase is Phase.CONNECTING:
-        return None
+    if spare is None:
+        return _detail(event, "spare", "none stands by")
+    if spare.phase is Phase.CONNECTING:
+        return _detail(event, "spare", f"opens on {spare.endpoint}")
     if spare.phase is Phase.UP:
         return _line(event, "spare", "muted", f"stands by on {spare.endpoint}")
     reason = f": {spare.failure.reason}" if spare.failure else ""

@@ -217,6 +217,18 @@ def test_a_spare_says_where_it_stands_by_and_what_it_took_over_from():
     assert told(FailedOver, status=status, previous="pbx1:5060", failure=None)[1] == "home"
 
 
+@pytest.mark.parametrize(
+    ("spare", "text"),
+    [
+        (None, "none stands by"),
+        (SpareStatus(endpoint="pbx2:5060", phase=Phase.CONNECTING, since=0.0), "opens on pbx2:5060"),
+    ],
+)
+def test_a_spare_that_opens_or_is_gone_is_a_detail(spare, text):
+    line = log_line(SpareChanged(seq=1, time=0.0, health=100, status=connection("desk", spare=spare)))
+    assert (line.level, line.text) == (Level.DETAIL, text)
+
+
 def test_a_peek_says_what_answers_again():
     assert told(WokenByPeek, status=connection("desk", "sip", Phase.WAITING)) == (
         "desk",
