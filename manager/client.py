@@ -40,15 +40,41 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True, tag="resume"):
     name: str
 
 
+class Skip(msgspec.Struct, frozen=True, kw_only=True, tag="skip"):
+    """End the wait of a connection now; its attempt follows with the number it would have had anyway."""
+
+    name: str
+
+
+class Acknowledge(msgspec.Struct, frozen=True, kw_only=True, tag="acknowledge"):
+    """Say that the trouble of a connection is known."""
+
+    name: str
+    withdraw: bool = False
+    """Take it back instead."""
+
+
+class Mute(msgspec.Struct, frozen=True, kw_only=True, tag="mute"):
+    """Have nobody alarmed about a group for a time."""
+
+    group: str
+    seconds: float
+    """From now on; 0 ends it."""
+
+
 class Reload(msgspec.Struct, frozen=True, tag="reload"):
     """Read the settings anew; add, remove and change connections by them and leave the others alone."""
 
 
-Command = Reconnect | Refresh | Pause | Resume | Reload
+Command = Reconnect | Refresh | Pause | Resume | Skip | Acknowledge | Mute | Reload
 
 
 class ManagerClient(Protocol):
     """A manager, in this process or elsewhere."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the manager ends with this face; one that is elsewhere goes on."""
 
     async def snapshot(self) -> Snapshot:
         """Return every status, the aggregate, and the position in the event stream that they stand for."""
@@ -61,6 +87,8 @@ class ManagerClient(Protocol):
 
         Raises:
             manager.errors.UnknownConnectionError: no connection has the name.
+            manager.errors.UnknownGroupError: no connection is in the group.
+            ValueError: a group cannot be muted for so long.
             manager.errors.TrunklineError: the settings cannot be used; nothing has changed.
         """
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from manager.client import Command, Pause, Reconnect, Refresh, Reload, Resume
+from manager.client import Acknowledge, Command, Mute, Pause, Reconnect, Refresh, Reload, Resume, Skip
 from manager.effective import SettingRow
 from manager.errors import ManagerGoneError, TrunklineError
 from manager.events import Event, Gap
@@ -137,6 +137,11 @@ class EmbeddedClient:
 
     # --- ManagerClient ----------------------------------------------------------------------------------
 
+    @property
+    def embedded(self) -> bool:
+        """True: the manager ends with this process."""
+        return True
+
     async def snapshot(self) -> Snapshot:
         """Return every status, the aggregate, and the position in the event stream that they stand for."""
         return await self._ask(self._snapshot)
@@ -164,6 +169,8 @@ class EmbeddedClient:
 
         Raises:
             manager.errors.UnknownConnectionError: no connection has the name.
+            manager.errors.UnknownGroupError: no connection is in the group.
+            ValueError: a group cannot be muted for so long.
         """
         return await self._ask(self._carry_out, command)
 
@@ -236,6 +243,12 @@ class EmbeddedClient:
             case Resume():
                 manager.resume(command.name)
                 return (_done(manager, command.name, "taken up again"),)
+            case Skip():
+                return await manager.skip(command.name)
+            case Acknowledge():
+                return manager.acknowledge(command.name, withdraw=command.withdraw)
+            case Mute():
+                return manager.mute(command.group, command.seconds)
             case Reload():
                 return await self._reload(manager)
 

@@ -20,6 +20,10 @@ class UnknownConnectionError(TrunklineError, LookupError):
     """A name that no connection has."""
 
 
+class UnknownGroupError(TrunklineError, LookupError):
+    """A name of a group that no connection is in."""
+
+
 class NotConnectedError(TrunklineError):
     """The connection has no usable session now."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from manager.model import Band, BudgetStatus, Failure, Flap, Phase, Status
+from manager.model import Band, BudgetStatus, Failure, Flap, MuteStatus, Phase, Status
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -143,6 +143,14 @@ class WokenByPeek(ConnectionEvent, frozen=True, kw_only=True, tag="connection:wo
     """A wait ends early because a peek found that the host answers again. Its attempt follows."""
 
 
+class WokenByOperator(ConnectionEvent, frozen=True, kw_only=True, tag="connection:wokenByOperator"):
+    """A wait ends early because an operator skipped the rest of it. Its attempt follows."""
+
+
+class Acknowledged(ConnectionEvent, frozen=True, kw_only=True, tag="connection:acknowledged"):
+    """An operator said that a trouble is known, or took it back (`acknowledged` of `status` is None then)."""
+
+
 class DoubtedBySibling(ConnectionEvent, frozen=True, kw_only=True, tag="connection:doubtedBySibling"):
     """A heartbeat goes at once because a sibling has died."""
 
@@ -221,6 +229,29 @@ class BudgetChanged(Event, frozen=True, kw_only=True, tag="login:budgetChanged")
     budget: BudgetStatus
 
 
+class Muted(Event, frozen=True, kw_only=True, tag="group:muted"):
+    """Nobody is to be alarmed about a group for a time; what was said of it before no longer counts."""
+
+    mute: MuteStatus
+
+
+class Unmuted(Event, frozen=True, kw_only=True, tag="group:unmuted"):
+    """A group is no longer muted."""
+
+    group: str
+    expired: bool
+    """Whether its time was over; else an operator ended it."""
+
+
+class Commanded(Event, frozen=True, kw_only=True, tag="manager:commanded"):
+    """Somebody, an operator or a program, asked for something; what comes of it follows."""
+
+    command: str
+    """`reconnect`, `refresh`, `skip`, `pause` or `resume`."""
+    connection: str | None
+    """The connection that was meant; None for all."""
+
+
 class ListenerDetached(Event, frozen=True, kw_only=True, tag="listener:detached"):
     """A listener raised too often and is no longer called."""
 
@@ -252,6 +283,8 @@ AnyEvent = (
     | LoginWithheld
     | WokenBySibling
     | WokenByPeek
+    | WokenByOperator
+    | Acknowledged
     | DoubtedBySibling
     | Flapping
     | Steady
@@ -263,6 +296,9 @@ AnyEvent = (
     | Stalled
     | BandChanged
     | BudgetChanged
+    | Muted
+    | Unmuted
+    | Commanded
     | ListenerDetached
 )
 
@@ -280,4 +316,17 @@ def replay(events: Iterable[Event], statuses: dict[str, Status] | None = None) -
             result.pop(event.connection, None)
         elif isinstance(event, ConnectionEvent):
             result[event.connection] = event.status
+    return result
+
+
+def replay_mutes(
+    events: Iterable[Event], mutes: dict[str, MuteStatus] | None = None
+) -> dict[str, MuteStatus]:
+    """Apply events to the mutes they start from and return the mutes they lead to, by group."""
+    result = dict(mutes or {})
+    for event in events:
+        if isinstance(event, Muted):
+            result[event.mute.group] = event.mute
+        elif isinstance(event, Unmuted):
+            result.pop(event.group, None)
     return result

@@ -21,27 +21,31 @@ from manager.engine.clock import Clock, SystemClock
 from manager.engine.containment import ContainedSession, contained
 from manager.engine.group import Groups
 from manager.engine.health import band
+from manager.engine.mutes import Mutes
 from manager.engine.reload import difference
 from manager.engine.supervisor import Supervisor
 from manager.engine.timekeeper import Timekeeper
 from manager.engine.watchdog import Stall, Watchdog
-from manager.errors import ManagerGoneError, NotConnectedError, UnknownConnectionError
+from manager.errors import ManagerGoneError, NotConnectedError, UnknownConnectionError, UnknownGroupError
 from manager.events import (
     Added,
     BudgetChanged,
     Changed,
     ClockJumped,
+    Commanded,
     Event,
     Gap,
+    Muted,
     Reloaded,
     ReloadFailed,
     Removed,
     Stalled,
+    Unmuted,
 )
 from manager.history import History
 from manager.listeners import Listener
 from manager.messages import MessageStream, MessageStreams
-from manager.model import BudgetStatus, Outcome, Phase, Position, Snapshot, Status
+from manager.model import BudgetStatus, MuteStatus, Outcome, Phase, Position, Snapshot, Status
 from manager.plugins import Plugins
 from manager.publisher import Publisher
 from manager.ring import EventRing
@@ -104,6 +108,7 @@ class ConnectionManager:
         self._wires = WireRings(self._clock)
         self._groups = Groups(self._clock)
         self._budget = LoginBudget(self._clock, self._store.section("login budget"), self._budget_changed)
+        self._mutes = Mutes(self._clock, self._group_muted, self._group_unmuted)
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -128,6 +133,7 @@ class ConnectionManager:
     async def stop(self) -> None:
         """Close every connection politely, side by side; each takes 3 s at most. It is for good."""
         self._stopped = True
+        self._mutes.stop()
         if self._timekeeping is not None:
             self._timekeeping.cancel()
             await asyncio.wait([self._timekeeping])
@@ -224,6 +230,7 @@ class ConnectionManager:
             monotonic=self._clock.monotonic(),
             statuses=tuple(supervisor.status for supervisor in self._supervisors.values()),
             budgets=self._budget.statuses(),
+            mutes=self._mutes.statuses(),
             health=health,
             band=band(health),
         )
@@ -297,6 +304,7 @@ class ConnectionManager:
             UnknownConnectionError: no connection has the name.
         """
         supervisors = [self._supervisor(name)] if name is not None else self._taken_up()
+        self._commanded("reconnect", name)
         return await _side_by_side(
             operator.reconnect(each, self._clock, override=override) for each in supervisors
         )
@@ -308,6 +316,7 @@ class ConnectionManager:
             UnknownConnectionError: no connection has the name.
         """
         supervisors = [self._supervisor(name)] if name is not None else self._taken_up()
+        self._commanded("refresh", name)
         return await _side_by_side(operator.refresh(each) for each in supervisors)
 
     async def pause(self, name: str) -> None:
@@ -316,7 +325,9 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        await self._supervisor(name).stop(Phase.PAUSED)
+        supervisor = self._supervisor(name)
+        self._commanded("pause", name)
+        await supervisor.stop(Phase.PAUSED)
 
     def resume(self, name: str) -> None:
         """Take a connection that is paused or stopped up again; nothing happens to any other.
@@ -324,7 +335,56 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        self._supervisor(name).start()
+        supervisor = self._supervisor(name)
+        self._commanded("resume", name)
+        supervisor.start()
+
+    async def skip(self, name: str) -> Outcome:
+        """End the wait of a connection now and return what came of its attempt.
+
+        The attempt keeps its number and the login budget holds. `ok` is False, and the text says why, where
+        there is no wait to end: it is up, connecting, blocked or at rest, or the budget withholds the login.
+
+        Raises:
+            UnknownConnectionError: no connection has the name.
+        """
+        supervisor = self._supervisor(name)
+        self._commanded("skip", name)
+        return (await operator.skip(supervisor, self._clock),)
+
+    def acknowledge(self, name: str, *, withdraw: bool = False) -> Outcome:
+        """Say that the trouble of a connection is known; `acknowledged` of its status then tells since when.
+
+        It ends by itself when the connection is stable again, is put to rest, or gets into a worse phase.
+
+        Args:
+            name: the connection.
+            withdraw: take it back instead.
+
+        Raises:
+            UnknownConnectionError: no connection has the name.
+        """
+        return (operator.acknowledge(self._supervisor(name), withdraw=withdraw),)
+
+    def mute(self, group: str, seconds: float) -> Outcome:
+        """Have nobody alarmed about a group for so many seconds from now on; 0 ends that.
+
+        It ends by itself (`group:unmuted`). What is wrong in the group is told as always.
+
+        Returns:
+            a result for each connection that is in the group now.
+
+        Raises:
+            UnknownGroupError: no connection is in the group, and it is not muted.
+            ValueError: that is less than nothing, or more than 7 days.
+            ManagerGoneError: the manager was stopped.
+        """
+        if self._stopped:
+            raise ManagerGoneError("the manager has been stopped")
+        members = [each.status for each in self._supervisors.values() if each.status.group == group]
+        if not members and all(mute.group != group for mute in self._mutes.statuses()):
+            raise UnknownGroupError(f"no connection is in a group called {group!r}")
+        return operator.mute(self._mutes, group, seconds, members)
 
     # --- what is heard ----------------------------------------------------------------------------------
 
@@ -440,6 +500,7 @@ class ConnectionManager:
         while True:
             jump = await timekeeper.jump()
             self._publisher.emit(ClockJumped, suspended=jump.suspended, stepped=jump.stepped)
+            self._mutes.clock_jumped()
             for supervisor in tuple(self._supervisors.values()):
                 supervisor.clock_jumped(jump)
             for supervisor in tuple(self._supervisors.values()):
@@ -472,6 +533,15 @@ class ConnectionManager:
 
     def _stalled(self, stall: Stall) -> None:
         self._publisher.emit(Stalled, seconds=stall.seconds, connection=stall.connection, where=stall.where)
+
+    def _commanded(self, command: str, name: str | None) -> None:
+        self._publisher.emit(Commanded, command=command, connection=name)
+
+    def _group_muted(self, mute: MuteStatus) -> None:
+        self._publisher.emit(Muted, mute=mute)
+
+    def _group_unmuted(self, group: str, expired: bool) -> None:
+        self._publisher.emit(Unmuted, group=group, expired=expired)
 
     def _budget_changed(self, budget: BudgetStatus) -> None:
         self._publisher.emit(BudgetChanged, budget=budget)

@@ -126,9 +126,9 @@ class SpareStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known of one connection at one instant.
 
-    `since`, `next_attempt` and `up_since` are wall-clock seconds since 1970, for display. `deadline`
-    is on the manager's monotonic clock (`Snapshot.monotonic` relates the two), for countdowns. Durations are
-    seconds.
+    `since`, `next_attempt`, `up_since`, `down_since` and `acknowledged` are wall-clock seconds since 1970,
+    for display. `deadline` is on the manager's monotonic clock (`Snapshot.monotonic` relates the two), for
+    countdowns. Durations are seconds.
     """
 
     name: str
@@ -163,6 +163,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     up_since: float | None = None
     down_since: float | None = None
     """When the last stable session was lost; None while all is well or before the first success."""
+    acknowledged: float | None = None
+    """When an operator said that the trouble is known; None again once it is over or worse."""
     generation: int = 0
     """How many sessions have been opened."""
     drops: int = 0
@@ -196,6 +198,14 @@ class BudgetStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Wall time at which a slot is free again; None while one is."""
 
 
+class MuteStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A group that nobody is to be alarmed about for a time; times are wall-clock seconds since 1970."""
+
+    group: str
+    since: float
+    until: float
+
+
 class Position(msgspec.Struct, frozen=True):
     """A place in the stream of events: events after `seq` in the run `epoch`."""
 
@@ -211,6 +221,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     monotonic: float
     statuses: tuple[Status, ...]
     budgets: tuple[BudgetStatus, ...] = ()
+    mutes: tuple[MuteStatus, ...] = ()
     health: int | None = None
     """Aggregate health, 0 to 100; None where nothing counts."""
     band: Band = Band.UNKNOWN

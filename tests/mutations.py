@@ -849,6 +849,55 @@ MUTATIONS = (
         "            self._attempt = 1\n            self._pool.move",
         "test_a_wish_goes_round_every_endpoint_at_once",
     ),
+    Mutation(
+        "a skip goes past the login budget",
+        "operator.py",
+        '    withheld = _withheld(supervisor, clock, "the countdown goes on")\n',
+        "    withheld = None\n",
+        "test_a_wait_whose_login_is_withheld_is_not_skipped",
+    ),
+    Mutation(
+        "a sibling puts off an attempt that an operator asked for",
+        "reach.py",
+        "if status.deadline is not None and at >= status.deadline:",
+        "if False:",
+        "test_a_sibling_that_comes_back_right_after_a_skip_does_not_put_the_attempt_off",
+    ),
+    Mutation(
+        "an acknowledgement hides what gets worse",
+        "acknowledgement.py",
+        " or severity > self._given_for",
+        "",
+        "test_a_worse_phase_is_a_trouble_that_nobody_has_acknowledged",
+    ),
+    Mutation(
+        "the trouble of a slow probe is a smaller one",
+        "acknowledgement.py",
+        "max(self._severity, _SEVERITY[Phase.WAITING])",
+        "_SEVERITY[Phase.WAITING]",
+        "test_one_acknowledged_during_a_slow_probe_is_as_bad_as_before_it",
+    ),
+    Mutation(
+        "a flap ends an acknowledgement",
+        "acknowledgement.py",
+        "return severity == self._given_for or not status.stable",
+        "return severity == self._given_for",
+        "test_one_that_flaps_stays_acknowledged",
+    ),
+    Mutation(
+        "a mute goes by a clock that stands still in a suspend",
+        "mutes.py",
+        "        for mute in self._mutes.values():\n            self._plan(mute)\n",
+        "        return\n",
+        "test_a_mute_keeps_to_its_promised_time_through_a_suspend_and_a_clock_that_is_set",
+    ),
+    Mutation(
+        "a mute for ever",
+        "mutes.py",
+        "if not 0 < seconds <= LONGEST:",
+        "if seconds < 0:",
+        "test_a_mute_is_not_for_ever",
+    ),
 )
 
 

@@ -19,6 +19,11 @@ class ReadOnlyClient:
     def __init__(self, client: ManagerClient) -> None:
         self._client = client
 
+    @property
+    def embedded(self) -> bool:
+        """Whether the manager ends with this face."""
+        return self._client.embedded
+
     async def snapshot(self) -> Snapshot:
         """Return the manager's snapshot."""
         return await self._client.snapshot()

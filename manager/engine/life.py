@@ -151,6 +151,10 @@ class Life:
         if self.current.vigil is None or not self.current.vigil.end(None):
             self._reach.woken.set()
 
+    def skip(self) -> None:
+        """End the wait under way, the number of its attempt kept."""
+        self._reach.woken_by_operator(self._clock.monotonic())
+
     async def end_spare(self) -> None:
         """Close the spare, and the one that has taken over and was not gone on with."""
         if self.spare is None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from manager.engine.clock import Clock
 from manager.engine.deadline import CLOSE_TIMEOUT
+from manager.engine.mutes import Mutes
 from manager.engine.supervisor import Supervisor
 from manager.engine.vigil import Examination
-from manager.model import Failure, Phase, Result, Status
+from manager.model import Failure, Outcome, Phase, Result, Status
 
 
 async def reconnect(supervisor: Supervisor, clock: Clock, *, override: bool) -> Result:
@@ -17,25 +20,82 @@ async def reconnect(supervisor: Supervisor, clock: Clock, *, override: bool) -> 
     name = before.name
     if not before.phase.counts:
         return Result(connection=name, ok=False, text=f"{before.phase}; resume it first", status=before)
-    withheld = 0.0 if override else supervisor.withheld_for()
-    if withheld and before.phase is not Phase.CONNECTING:
-        return Result(
-            connection=name,
-            ok=False,
-            text=f"not tried: {supervisor.host} refused too many logins lately; override to try all the same",
-            next_login=clock.wall() + withheld,
-            status=before,
-        )
-    started = clock.monotonic()
+    if not override and before.phase is not Phase.CONNECTING:
+        withheld = _withheld(supervisor, clock, "override to try all the same")
+        if withheld is not None:
+            return withheld
+    return await _measured(supervisor, clock, supervisor.reopen(override=override))
+
+
+async def skip(supervisor: Supervisor, clock: Clock) -> Result:
+    """End the wait of one connection now and return what came of its attempt, or why it was not ended."""
+    before = supervisor.status
+    if before.phase not in (Phase.WAITING, Phase.PARKED, Phase.BLOCKED):
+        text = f"{before.phase}: there is no countdown to skip"
+        return Result(connection=before.name, ok=False, text=text, status=before)
+    withheld = _withheld(supervisor, clock, "the countdown goes on")
+    if withheld is not None:
+        return withheld
+    if before.phase is Phase.BLOCKED:
+        text = "blocked: trying again changes nothing before it is mended; reconnect tries all the same"
+        return Result(connection=before.name, ok=False, text=text, status=before)
+    return await _measured(supervisor, clock, supervisor.skip())
+
+
+def acknowledge(supervisor: Supervisor, *, withdraw: bool) -> Result:
+    """Note that an operator knows of the trouble of one connection, or takes that back."""
+    status = supervisor.status
+    known = status.acknowledged is not None
+    if withdraw:
+        ok, text = known, "no longer acknowledged" if known else "it was not acknowledged"
+        if known:
+            supervisor.withdraw_acknowledgement()
+    elif known:
+        ok, text = True, "acknowledged already"
+    else:
+        ok = supervisor.acknowledge()
+        text = "acknowledged" if ok else f"{status.phase}: there is no trouble to acknowledge"
+    return Result(connection=status.name, ok=ok, text=text, status=supervisor.status)
+
+
+def mute(mutes: Mutes, group: str, seconds: float, members: Sequence[Status]) -> Outcome:
+    """Mute a group, or end that for 0 seconds; return a result for each of its members."""
+    if seconds:
+        mutes.mute(group, seconds)
+        ok, text = True, f"{group} is muted"
+    else:
+        ok = mutes.unmute(group)
+        text = f"{group} is no longer muted" if ok else f"{group} was not muted"
+    return tuple(Result(connection=each.name, ok=ok, text=text, status=each) for each in members)
+
+
+def _withheld(supervisor: Supervisor, clock: Clock, instead: str) -> Result | None:
+    """Return the refusal of a login that the budget holds back; None where it does not."""
+    seconds = supervisor.withheld_for()
+    if not seconds:
+        return None
+    supervisor.tell_withheld()
+    return Result(
+        connection=supervisor.status.name,
+        ok=False,
+        text=f"not tried: {supervisor.host} refused too many logins lately; {instead}",
+        next_login=clock.wall() + seconds,
+        status=supervisor.status,
+    )
+
+
+async def _measured(supervisor: Supervisor, clock: Clock, attempt: Coroutine[Any, Any, None]) -> Result:
+    """Return what came of an attempt, and after how long."""
+    before, started = supervisor.status, clock.monotonic()
     try:
         async with asyncio.timeout(supervisor.settings.policy.connect_timeout + CLOSE_TIMEOUT + 1.0):
-            await supervisor.reopen(override=override)
+            await attempt
     except TimeoutError:
         pass
     seconds = clock.monotonic() - started
     after = supervisor.status
     text = _reopened(before, after, seconds)
-    return Result(connection=name, ok=after.phase.connected, text=text, seconds=seconds, status=after)
+    return Result(connection=after.name, ok=after.phase.connected, text=text, seconds=seconds, status=after)
 
 
 async def refresh(supervisor: Supervisor) -> Result:

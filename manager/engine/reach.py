@@ -47,10 +47,20 @@ class Reach:
         self._writer.woken_by_peek(at)
         return True
 
+    def woken_by_operator(self, at: float) -> bool:
+        """End the wait under way at `at`, as a sibling would."""
+        if not self._wakes_at(at):
+            return False
+        self._writer.woken_by_operator(at)
+        return True
+
     def _wakes_at(self, at: float) -> bool:
         ended = self.woken.is_set() or self.alarm.expired()
-        waits = self._writer.status.phase in (Phase.WAITING, Phase.PARKED)
+        status = self._writer.status
+        waits = status.phase in (Phase.WAITING, Phase.PARKED)
         if ended or not waits or self._withheld_for():
+            return False
+        if status.deadline is not None and at >= status.deadline:
             return False
         self.alarm.reschedule(at)
         return True

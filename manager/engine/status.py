@@ -10,12 +10,14 @@ from msgspec.structs import replace
 from manager.drivers.base import Session
 from manager.endpoint import Endpoint
 from manager.engine import health
+from manager.engine.acknowledgement import Acknowledgement
 from manager.engine.clock import Clock
 from manager.engine.group import group_of
 from manager.engine.latency import LatencyWindow
 from manager.engine.policy import Wait
 from manager.engine.timekeeper import Jump
 from manager.events import (
+    Acknowledged,
     ConnectionEvent,
     DoubtedBySibling,
     EndpointChanged,
@@ -33,6 +35,7 @@ from manager.events import (
     StateChanged,
     Steady,
     TimesChanged,
+    WokenByOperator,
     WokenByPeek,
     WokenBySibling,
 )
@@ -61,6 +64,7 @@ class StatusWriter:
         self._clock = clock
         self._publish = publish
         self._latencies = LatencyWindow()
+        self._acknowledgement = Acknowledgement()
         self._up_at: float | None = None
         """Monotonic time at which the last session came up; None where there was none yet."""
         self._closed_at: float | None = None
@@ -187,6 +191,22 @@ class StatusWriter:
         """The wait under way now ends at `deadline`, because the host answers again."""
         self._tell(WokenByPeek, self._ending_at(deadline))
 
+    def woken_by_operator(self, deadline: float) -> None:
+        """The wait under way now ends at `deadline`, because an operator skipped the rest of it."""
+        self._tell(WokenByOperator, self._ending_at(deadline))
+
+    def acknowledge(self) -> bool:
+        """An operator knows of the trouble; return False where there is none."""
+        if not self._acknowledgement.needed:
+            return False
+        self._acknowledgement.give()
+        self._tell(Acknowledged, {"acknowledged": self._clock.wall()})
+        return True
+
+    def withdraw_acknowledgement(self) -> None:
+        """An operator took that back."""
+        self._tell(Acknowledged, {"acknowledged": None})
+
     def _ending_at(self, deadline: float) -> dict[str, object]:
         began = deadline if self.status.deadline is None else self.status.deadline - self.status.wait
         shift = self._clock.wall() - self._clock.monotonic()
@@ -254,7 +274,7 @@ class StatusWriter:
         status = self.status
         changes: dict[str, object] = {
             name: time + jump.stepped
-            for name in ("since", "up_since", "down_since")
+            for name in ("since", "up_since", "down_since", "acknowledged")
             if (time := getattr(status, name)) is not None
         }
         if status.next_attempt is not None:
@@ -285,8 +305,13 @@ class StatusWriter:
 
     def _tell(self, kind: type[ConnectionEvent], changes: dict[str, object], **fields: object) -> None:
         if changes:
-            self.status = self._scored(replace(self.status, **changes))
+            self.status = self._judged(replace(self.status, **changes))
         self._publish(kind, self.status, **fields)
+
+    def _judged(self, status: Status) -> Status:
+        status = self._scored(status)
+        stands = self._acknowledgement.stands(status)
+        return status if stands or status.acknowledged is None else replace(status, acknowledged=None)
 
     def _scored(self, status: Status) -> Status:
         costs = health.costs(status, self._policy)

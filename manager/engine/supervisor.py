@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from manager.drivers.base import Driver, Session
 from manager.drivers.failures import failure_of
@@ -142,10 +143,24 @@ class Supervisor:
 
         `override` goes past the login budget. An attempt that is under way is not disturbed.
         """
+        async with self._joined():
+            self._life.wake(override=override)
+
+    async def skip(self) -> None:
+        """End the wait under way, the number of its attempt kept, and return when that has ended.
+
+        One that is over, or whose login is withheld, is not disturbed.
+        """
+        async with self._joined():
+            self._life.skip()
+
+    @asynccontextmanager
+    async def _joined(self) -> AsyncIterator[None]:
+        """Do something, then wait until the attempt under way, or the next, has ended."""
         arrival = asyncio.get_running_loop().create_future()
         self._arrivals.append(arrival)
-        self._life.wake(override=override)
         try:
+            yield
             await arrival
         finally:
             if arrival in self._arrivals:
@@ -154,6 +169,18 @@ class Supervisor:
     def withheld_for(self) -> float:
         """Return the seconds for which the login budget holds the next try back; 0 where it does not."""
         return self._life.withheld_for()
+
+    def tell_withheld(self) -> None:
+        """Tell that a login was asked for and not tried, because of the budget."""
+        self._life.writer.withheld(self.host)
+
+    def acknowledge(self) -> bool:
+        """Note that an operator knows of the trouble; return False where there is none."""
+        return self._life.writer.acknowledge()
+
+    def withdraw_acknowledgement(self) -> None:
+        """Note that an operator took that back."""
+        self._life.writer.withdraw_acknowledgement()
 
     def clock_jumped(self, jump: Jump) -> None:
         """Tell times by the wall clock as it is now."""

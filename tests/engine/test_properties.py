@@ -17,6 +17,7 @@ from manager.endpoint import Endpoint, parse_endpoint
 from manager.engine import health
 from manager.errors import ManagerGoneError, UnknownConnectionError
 from manager.events import (
+    Acknowledged,
     ConnectionEvent,
     Event,
     FailedOver,
@@ -28,10 +29,11 @@ from manager.events import (
     WokenByPeek,
     WokenBySibling,
     replay,
+    replay_mutes,
 )
 from manager.listeners import EVENT_NAMES
 from manager.manager import ConnectionManager
-from manager.model import FailureClass, Phase, Status
+from manager.model import FailureClass, MuteStatus, Phase, Status
 from manager.secret import SecretSource
 from manager.settings import ConnectionSettings, Policy
 from tests.engine.fakes import (
@@ -68,6 +70,9 @@ LEGAL = {
     B: {C, S, R},
 }
 """The phases that may follow each: `C` after `U` is a reconnection that was asked for."""
+
+WORSE = (S, R, U, D, W, P, B)
+"""The phases but for attempts, each worse than those before it."""
 
 HOSTS = {
     "a": ("pbx1",),
@@ -117,6 +122,8 @@ steps = st.one_of(
     st.tuples(st.just("refresh"), st.none() | names, st.none()),
     st.tuples(st.sampled_from(["pause", "resume", "remove", "add", "rotate"]), names, st.none()),
     st.tuples(st.just("reload"), names, st.sampled_from(["same", "changed", "toggled", "invalid"])),
+    st.tuples(st.sampled_from(["skip", "skip", "acknowledge"]), names, st.integers(0, 3)),
+    st.tuples(st.just("mute"), names, seconds),
     st.tuples(st.just("sleep"), st.none(), seconds),
     st.tuples(st.just("sleep"), st.none(), seconds),
     st.tuples(st.just("sleep"), st.none(), seconds),
@@ -180,6 +187,11 @@ class World:
         self.commands: set[asyncio.Task] = set()
         self.events: list[Event] = []
         self.statuses: dict[str, Status] = {}
+        self.mutes: dict[str, MuteStatus] = {}
+        self.rested: dict[str, Phase] = {}
+        """The last phase of each that was not an attempt."""
+        self.known: dict[str, Phase] = {}
+        """In which of these its trouble was acknowledged."""
         self.count: dict[str, int] = defaultdict(int)
         """The last numbered attempt since the count began."""
         self.announced: set[str] = set()
@@ -198,6 +210,10 @@ class World:
         self.reserved: dict[str, int] = defaultdict(int)
         self.overridden = False
         self.fault: BaseException | None = None
+
+    @property
+    def groups(self) -> set[str]:
+        return {status.group for status in self.statuses.values()}
 
     @property
     def now(self) -> float:
@@ -262,6 +278,12 @@ class World:
                 self.command(manager.force_reconnection(name, override=override))
             case "reload":
                 self.command(self.reload(name, how))
+            case "skip":
+                self.command(manager.skip(name))
+            case "acknowledge" if managed:
+                manager.acknowledge(name, withdraw=how == 0)
+            case "mute" if HOSTS[name][0] in self.groups:
+                manager.mute(HOSTS[name][0], how)
             case "refresh":
                 self.command(manager.refresh_status(name))
             case "pause":
@@ -331,6 +353,7 @@ class World:
         self.hold(
             self.statuses == self.manager.get_connection_status(), "the replay differs from the snapshot"
         )
+        self.check_mutes(event)
         self.hold(event.health == health.aggregate(self.statuses.values()), "the health is not the mean")
         if isinstance(event, StateChanged):
             self.check_change(event)
@@ -346,6 +369,7 @@ class World:
             self.check_wake(event)
         if isinstance(event, ConnectionEvent):
             self.check_status(event.status)
+            self.check_acknowledgement(event)
             self.deadlines[event.connection] = event.status.deadline or 0.0
         if isinstance(event, Stable):
             self.count[event.connection] = self.moves[event.connection] = 0
@@ -356,6 +380,12 @@ class World:
         if isinstance(event, Reconnected):
             lost = [each.name for each in self.statuses.values() if each.down_since is not None]
             self.hold(not lost, f"reconnected though lost: {lost}")
+
+    def check_mutes(self, event: Event) -> None:
+        self.mutes = replay_mutes([event], self.mutes)
+        self.hold(tuple(self.mutes.values()) == self.manager.snapshot().mutes, "other mutes are replayed")
+        for mute in self.mutes.values():
+            self.hold(mute.until > self.clock.wall() - 0.001, "a mute outlives its time")
 
     def check_wake(self, event: WokenBySibling | WokenByPeek) -> None:
         name, status = event.connection, event.status
@@ -409,6 +439,19 @@ class World:
             self.moves[name] = 0
             if attempt == 1:
                 self.announced.discard(name)
+
+    def check_acknowledgement(self, event: ConnectionEvent) -> None:
+        name, status = event.connection, event.status
+        if status.phase is not C:
+            self.rested[name] = status.phase
+        if status.acknowledged is None:
+            return
+        if isinstance(event, Acknowledged):
+            # The trouble of an attempt is that of the wait before it, or that it is lost.
+            self.known[name] = max(self.rested.get(name, W), W if status.phase is C else U, key=WORSE.index)
+        worst = WORSE.index(self.known[name])
+        self.hold(status.phase is C or WORSE.index(status.phase) <= worst, "acknowledged, and now worse")
+        self.hold(not status.stable or status.phase is D or status.costs, "acknowledged, and all is well")
 
     def check_status(self, status: Status) -> None:
         waits = status.phase in (W, P, B)

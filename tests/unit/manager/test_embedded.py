@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from manager.client import Pause, Reconnect, Refresh, Reload, Resume
+from manager.client import Acknowledge, Mute, Pause, Reconnect, Refresh, Reload, Resume, Skip
 from manager.embedded import EmbeddedClient
 from manager.endpoint import parse_endpoint
-from manager.errors import ManagerGoneError, TrunklineError, UnknownConnectionError
+from manager.errors import ManagerGoneError, TrunklineError, UnknownConnectionError, UnknownGroupError
 from manager.events import ConnectionEvent, ReloadFailed, replay
 from manager.model import Phase
 from tests.engine.fakes import REFUSED, FakeServer, FakeSettings
@@ -41,6 +41,30 @@ async def test_snapshot_events_and_commands_cross_from_one_loop_to_another():
         assert result.status.phase is Phase.PAUSED
         await client.command(Resume(name="one"))
         await reach(client, Phase.UP)
+
+
+async def test_a_countdown_is_skipped_a_trouble_acknowledged_and_a_group_muted_from_another_loop():
+    server = FakeServer()
+    server.open = REFUSED
+    with EmbeddedClient([settings()], drivers={"fake": server.create}) as client:
+        assert client.embedded
+        await reach(client, Phase.WAITING)
+        (result,) = await client.command(Acknowledge(name="one"))
+        assert result.status.acknowledged is not None
+        (result,) = await client.command(Acknowledge(name="one", withdraw=True))
+        assert result.status.acknowledged is None
+        (result,) = await client.command(Mute(group="pbx1", seconds=60.0))
+        assert result.ok
+        assert [mute.group for mute in (await client.snapshot()).mutes] == ["pbx1"]
+        await client.command(Mute(group="pbx1", seconds=0.0))
+        assert not (await client.snapshot()).mutes
+        with pytest.raises(UnknownGroupError):
+            await client.command(Mute(group="pbx9", seconds=60.0))
+        with pytest.raises(ValueError, match="7 days"):
+            await client.command(Mute(group="pbx1", seconds=1e9))
+        server.open = None
+        (result,) = await client.command(Skip(name="one"))
+        assert result.status.phase is Phase.UP
 
 
 async def test_the_events_from_the_start_lead_to_the_snapshot():
