@@ -177,4 +177,4 @@ def _fold_key(
 
 def _cause(status: Status) -> tuple[str, ...]:
     reason = status.failure.reason if status.failure else ""
-    return (status.group, str(phases.attention(status)), reason)
+    return (status.group, str(phases.place(status)), reason)

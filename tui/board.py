@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 
-from manager.events import BudgetChanged, ConnectionEvent, Event, Removed
-from manager.model import BudgetStatus, Position, Snapshot, Status
+from manager.events import BudgetChanged, ConnectionEvent, Event, Muted, Removed, Unmuted, replay_mutes
+from manager.model import BudgetStatus, MuteStatus, Position, Snapshot, Status
 from tui import phases
 
 _LATENCY_STEP = 4 / 3
@@ -25,11 +25,13 @@ class Change(enum.IntEnum):
 
 
 class Board:
-    """Statuses, budgets and health, as of the last event."""
+    """Statuses, budgets, mutes and health, as of the last event."""
 
     def __init__(self) -> None:
         self.statuses: dict[str, Status] = {}
         self.budgets: dict[str, BudgetStatus] = {}
+        self.mutes: dict[str, MuteStatus] = {}
+        """By the group that is muted."""
         self.health: int | None = None
         self.position = Position("", 0)
         self.clock_offset = 0.0
@@ -47,6 +49,7 @@ class Board:
         """Begin anew from a snapshot that was taken when this machine's monotonic clock said `monotonic`."""
         self.statuses = {status.name: status for status in snapshot.statuses}
         self.budgets = {budget.host: budget for budget in snapshot.budgets}
+        self.mutes = {mute.group: mute for mute in snapshot.mutes}
         self.health = snapshot.health
         self.position = snapshot.position
         self.clock_offset = monotonic - snapshot.monotonic
@@ -73,6 +76,9 @@ class Board:
         if isinstance(event, BudgetChanged):
             self.budgets[event.budget.host] = event.budget
             return Change.CALM
+        if isinstance(event, Muted | Unmuted):
+            self.mutes = replay_mutes([event], self.mutes)
+            return Change.URGENT
         if not isinstance(event, ConnectionEvent):
             return Change.NONE
         name = event.connection
@@ -116,10 +122,13 @@ class Board:
 
 
 def _appearance(status: Status) -> tuple[object, ...]:
-    return status.phase, status.deadline, status.attempt, status.failures, phases.slow(status)
+    return (
+        status.phase, status.deadline, status.attempt, status.failures, phases.slow(status),
+        status.acknowledged,
+    )  # fmt: skip
 
 
 def _place(status: Status) -> tuple[object, ...]:
     """Return what decides where a row stands and whether it folds, apart from its order by numbers."""
     reason = status.failure.reason if status.failure else ""
-    return status.phase, phases.slow(status), status.type, status.group, status.endpoint, reason
+    return status.phase, phases.place(status), status.type, status.group, status.endpoint, reason

@@ -11,7 +11,7 @@ from tui import phases
 _NEVER = float("inf")
 
 KEYS: Mapping[str, Callable[[Status], float | str]] = {
-    "trouble": phases.attention,
+    "trouble": phases.place,
     "name": lambda status: status.name.lower(),
     "phase": lambda status: status.phase.value,
     "group": lambda status: status.group.lower(),

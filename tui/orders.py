@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from manager.client import Command, ManagerClient, Reconnect
+from manager.client import Command, ManagerClient, Reconnect, Skip
 from manager.model import Result
 from tui import formats
 from tui.row import Feedback
@@ -54,19 +54,23 @@ class Orders:
             sentence = f"not done: {str(error) or type(error).__name__}"
             self._tell({name: Feedback(sentence, "bad") for name in names}, under_way, SHOWN_FOR)
             return sentence
-        told = {result.connection: self._feedback_of(result) for result in outcome}
+        skipped = isinstance(command, Skip)
+        told = {result.connection: self._feedback_of(result, skipped=skipped) for result in outcome}
         for name in names:
             if self.feedback.get(name) is under_way and name not in told:
                 del self.feedback[name]
         self._tell(told, under_way, OVERRIDE_FOR if self._withheld & told.keys() else SHOWN_FOR)
         return ""
 
-    def _feedback_of(self, result: Result) -> Feedback:
+    def _feedback_of(self, result: Result, *, skipped: bool) -> Feedback:
         if result.next_login is None:
             return Feedback(result.text, "good" if result.ok else "bad")
         self._withheld.add(result.connection)
         self._later(OVERRIDE_FOR, lambda: self._withheld.discard(result.connection))
         instant = formats.clock(result.next_login)
+        if skipped:
+            # Beside a countdown there is room for no more.
+            return Feedback(f"no login before {instant} · r overrides", "bad")
         return Feedback(f"login budget used up until {instant} · r again overrides", "bad")
 
     def _tell(self, told: dict[str, Feedback], under_way: Feedback, seconds: float) -> None:

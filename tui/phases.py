@@ -71,6 +71,23 @@ def attention(status: Status) -> int:
     return 3 if slow(status) else _ATTENTION[status.phase]
 
 
+def troubled(status: Status) -> bool:
+    """Whether there is a trouble to acknowledge; one that opens for the first time is in none yet."""
+    if status.phase is Phase.CONNECTING:
+        return status.failure is not None
+    return attention(status) < _ATTENTION[Phase.PAUSED]
+
+
+def known(status: Status) -> bool:
+    """Whether it is in a trouble that somebody has acknowledged."""
+    return status.acknowledged is not None and troubled(status)
+
+
+def place(status: Status) -> float:
+    """Return where in its section a connection belongs: the troubles that nobody knows of come first."""
+    return 3.1 + attention(status) / 10 if known(status) else float(attention(status))
+
+
 def well(status: Status) -> bool:
     """Whether a connection needs nobody: only such rows fold away."""
     return attention(status) == 5
@@ -78,6 +95,8 @@ def well(status: Status) -> bool:
 
 def tone_of(status: Status) -> str:
     """Return the tone of a connection's glyph and word."""
+    if known(status):
+        return "muted"
     return "warn" if slow(status) else TONES[status.phase]
 
 

@@ -92,6 +92,9 @@ def row_of(
     if status.phase is Phase.WAITING and status.deadline is not None:
         countdown = Countdown(status.deadline + clock_offset, status.wait)
     lead, text, tone = _words(status, now)
+    acknowledged = phases.known(status) and status.acknowledged is not None
+    if acknowledged:
+        text, tone = f"acknowledged {formats.moment(status.acknowledged or 0.0, now)} · {text}", "muted"
     slotted = bool(lead) or countdown is not None
     if feedback is not None:
         text, tone = feedback.text, feedback.tone
@@ -101,7 +104,7 @@ def row_of(
         phase=status.phase,
         tone=phases.tone_of(status),
         name=status.name,
-        name_tone="text" if well else "strong",
+        name_tone="text" if well or acknowledged else "strong",
         word=status.phase.value,
         endpoint=status.endpoint,
         measure=_measure(status, latency),
@@ -169,18 +172,19 @@ def fold_row(statuses: Sequence[Status], where: str, clock_offset: float) -> Row
     if awaited.phase is Phase.WAITING and awaited.deadline is not None:
         countdown = Countdown(awaited.deadline + clock_offset, awaited.wait)
     reason = first.failure.reason if first.failure else first.phase.value
+    known = phases.known(first)
     return Row(
         phase=awaited.phase,
         tone=phases.tone_of(awaited),
         name=f"{number} on {where}",
-        name_tone="strong",
+        name_tone="text" if known else "strong",
         word=awaited.phase.value,
         endpoint="all of one cause",
         measure=_measure(awaited, None),
         countdown=countdown,
         lead="" if countdown else _next_try(awaited),
-        text=f"{reason} · enter unfolds",
-        text_tone="text",
+        text=f"acknowledged · {reason}" if known else f"{reason} · enter unfolds",
+        text_tone="muted" if known else "text",
         slotted=True,
     )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import singledispatch
 
 from manager.events import (
+    Acknowledged,
     Added,
     BandChanged,
     BudgetChanged,
     Changed,
     ClockJumped,
+    Commanded,
     ConnectionEvent,
     DoubtedBySibling,
     EndpointChanged,
@@ -20,6 +22,7 @@ from manager.events import (
     ListenerDetached,
     LoginWithheld,
     MaxAttemptsReached,
+    Muted,
     ProbeAnswered,
     ProbeFailed,
     Reconnected,
@@ -34,6 +37,8 @@ from manager.events import (
     StateChanged,
     Steady,
     TimesChanged,
+    Unmuted,
+    WokenByOperator,
     WokenByPeek,
     WokenBySibling,
     event_name,
@@ -90,6 +95,35 @@ def _woken(event: WokenBySibling) -> LogLine:
 @log_line.register
 def _peeked(event: WokenByPeek) -> LogLine:
     return _line(event, "woken", "muted", f"{event.status.endpoint} answers again · not waiting any longer")
+
+
+@log_line.register
+def _skipped(event: WokenByOperator) -> LogLine:
+    return _line(event, "skipped", "muted", "the rest of the countdown · not waiting any longer")
+
+
+@log_line.register
+def _acknowledged(event: Acknowledged) -> LogLine:
+    known = event.status.acknowledged is not None
+    return _line(event, "noted", "accent", "acknowledged" if known else "no longer acknowledged")
+
+
+@log_line.register
+def _muted(event: Muted) -> LogLine:
+    text = f"until {formats.moment(event.mute.until, event.time)}"
+    return _told(event, event.mute.group, "muted", "accent", text)
+
+
+@log_line.register
+def _unmuted(event: Unmuted) -> LogLine:
+    text = "its time is over" if event.expired else "ended before its time"
+    return _told(event, event.group, "unmuted", "accent", text)
+
+
+@log_line.register
+def _commanded(event: Commanded) -> LogLine:
+    text = event.command if event.connection else f"{event.command} all"
+    return _told(event, event.connection or "", "command", "accent", text)
 
 
 @log_line.register

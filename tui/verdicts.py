@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from manager.model import BudgetStatus, Phase, Status
+from manager.model import BudgetStatus, MuteStatus, Phase, Status
 from tui import formats, phases, rows
 
 _UNREACHABLE = ("no route to host", "network unreachable", "network down")
@@ -23,6 +23,8 @@ class Verdict:
     sentence: str
     """What is wrong, since when, what happens next, what a person can do."""
     tone: str
+    quiet: bool = False
+    """Whether somebody knows of it already, or its group is muted: it stands behind all that is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +36,43 @@ class _Cause:
     members: tuple[Status, ...]
     whole: int
     """How many connections of the group count."""
+    muted_until: float | None
+
+    @property
+    def acknowledged(self) -> float | None:
+        """When the last of them was acknowledged; None while one is not."""
+        times = [status.acknowledged for status in self.members]
+        return None if None in times else max(time for time in times if time is not None)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody has to be told of it any more, or for now."""
+        return self.muted_until is not None or self.acknowledged is not None
 
 
-def verdicts(statuses: Sequence[Status], budgets: Iterable[BudgetStatus], now: float) -> list[Verdict]:
+def verdicts(
+    statuses: Sequence[Status],
+    budgets: Iterable[BudgetStatus],
+    now: float,
+    mutes: Iterable[MuteStatus] = (),
+) -> list[Verdict]:
     """Judge all connections.
 
     Args:
         statuses: the connections; those that are stopped or paused are nobody's trouble.
         budgets: the login budgets of the hosts.
         now: wall time, to tell today from other days.
+        mutes: the groups whose troubles stand last.
     """
+    until = {mute.group: mute.until for mute in mutes}
     by_group: dict[str, list[Status]] = {}
     for status in statuses:
         if status.phase.counts:
             by_group.setdefault(status.group, []).append(status)
-    causes = [cause for group, members in by_group.items() for cause in _causes(group, members)]
-    causes.sort(key=lambda cause: (cause.rank, -len(cause.members), cause.group))
+    causes = [
+        cause for group, members in by_group.items() for cause in _causes(group, members, until.get(group))
+    ]
+    causes.sort(key=lambda cause: (cause.quiet, cause.rank, -len(cause.members), cause.group))
     by_host = {budget.host: budget for budget in budgets}
     return [_verdict(cause, by_host.get(cause.group), now) for cause in causes]
 
@@ -69,11 +92,11 @@ def calm(statuses: Sequence[Status], now: float) -> str:
     return f"{whole} up since {formats.moment(since, now)}" if since else f"{whole} up"
 
 
-def _causes(group: str, members: Sequence[Status]) -> Iterable[_Cause]:
+def _causes(group: str, members: Sequence[Status], muted_until: float | None) -> Iterable[_Cause]:
     whole = len(members)
 
     def cause(rank: int, affected: Sequence[Status]) -> _Cause:
-        return _Cause(rank, group, tuple(affected), whole)
+        return _Cause(rank, group, tuple(affected), whole, muted_until)
 
     blocked = [status for status in members if status.phase is Phase.BLOCKED]
     for same in _by_reason(blocked):
@@ -132,7 +155,16 @@ def _verdict(cause: _Cause, budget: BudgetStatus | None, now: float) -> Verdict:
         # Attempts come and go within an outage; the line does not flicker with them.
         phase = Phase.WAITING
     tone = "warn" if cause.rank >= 4 else phases.TONES[phase]
-    return Verdict(phase, cause.group, " · ".join(filter(None, words)), tone)
+    if cause.quiet:
+        words, tone = [*_why_quiet(cause, now), *words], "muted"
+    return Verdict(phase, cause.group, " · ".join(filter(None, words)), tone, cause.quiet)
+
+
+def _why_quiet(cause: _Cause, now: float) -> Iterable[str]:
+    if cause.acknowledged is not None:
+        yield f"acknowledged {formats.moment(cause.acknowledged, now)}"
+    if cause.muted_until is not None:
+        yield f"muted until {formats.moment(cause.muted_until, now)}"
 
 
 def _blocked(cause: _Cause, budget: BudgetStatus | None) -> list[str]:

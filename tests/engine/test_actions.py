@@ -21,7 +21,7 @@ from manager.events import (
 from manager.model import FailureClass, Phase
 from tests.engine.fakes import LOST, REFUSED, WRONG_SECRET, FakeServer, House, failure, until
 
-# --- skip -----------------------------------------------------------------------------------------------
+# --- skip ----------------------------------------------------------------------------------------------
 
 
 async def test_skipping_a_countdown_opens_now_and_says_how_long_it_took():
@@ -196,7 +196,7 @@ async def test_everything_that_is_asked_for_is_told_with_who_was_meant():
         ]  # fmt: skip
 
 
-# --- acknowledge ----------------------------------------------------------------------------------------
+# --- acknowledge ---------------------------------------------------------------------------------------
 
 
 async def test_a_trouble_is_acknowledged_until_the_connection_is_stable_again():
@@ -357,7 +357,7 @@ async def test_acknowledging_and_skipping_want_a_connection_that_there_is():
             await house.manager.skip("nobody")
 
 
-# --- mute -----------------------------------------------------------------------------------------------
+# --- mute ----------------------------------------------------------------------------------------------
 
 
 async def test_a_group_is_muted_for_a_time_and_then_no_longer_by_itself():

@@ -21,6 +21,7 @@ from manager.model import (
     FailureClass,
     Flap,
     FlapCause,
+    MuteStatus,
     Outcome,
     Phase,
     Position,
@@ -58,6 +59,8 @@ class FakeClient:
     def __init__(self, *statuses: Status, budgets: tuple[BudgetStatus, ...] = ()) -> None:
         self.statuses = {status.name: status for status in statuses}
         self.budgets = budgets
+        self.mutes: tuple[MuteStatus, ...] = ()
+        self.embedded = True
         self.commands: list[Command] = []
         self.answer: Callable[[Command], Outcome] = lambda _command: ()
         self.snapshots = 0
@@ -85,6 +88,7 @@ class FakeClient:
             monotonic=time.monotonic() + CLOCK_AHEAD,
             statuses=tuple(self.statuses.values()),
             budgets=self.budgets,
+            mutes=self.mutes,
             health=self.health,
             band=Band.UNKNOWN,
         )

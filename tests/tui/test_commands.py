@@ -151,10 +151,10 @@ async def test_reconnecting_all_asks_while_any_are_up(key, sent):
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "desk-6001")
         await pilot.press("R")
-        await text_seen(pilot, "9 of 14 are up and would be closed first")
+        await text_seen(pilot, "R again closes and opens all: 9 of 14 are up, 4 calls on their servers go on")
         assert client.commands == []
         await pilot.press(key)
-        await text_gone(pilot, "would be closed")
+        await text_gone(pilot, "R again")
         await seen(pilot, lambda: client.commands == sent)
         assert "reconnect" in keys(app)
 

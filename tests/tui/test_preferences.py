@@ -121,9 +121,9 @@ async def test_a_read_only_dashboard_offers_and_does_nothing_to_a_connection():
     app, client = app_of(*exchange(), preferences=Preferences(read_only=True))
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "read-only")
-        for word in ("reconnect", "refresh", "pause", " all"):
+        for word in ("reconnect", "refresh", "pause", " all", "skip", "acknowledge"):
             assert word not in keys(app)
-        await pilot.press("r", "R", "u", "p", "ctrl+r")
+        await pilot.press("r", "R", "u", "p", "ctrl+r", "s", "U", "a", "m", *"2 h", "enter")
         assert client.commands == []
         sentence = await app.screen._connections.carry_out(None, "trying")
         assert sentence == "not done: this dashboard is read-only"

@@ -8,11 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from manager.events import (
+    Acknowledged,
     AnyEvent,
     BandChanged,
     BudgetChanged,
     Changed,
     ClockJumped,
+    Commanded,
     DoubtedBySibling,
     Event,
     FactsChanged,
@@ -21,6 +23,7 @@ from manager.events import (
     ListenerDetached,
     LoginWithheld,
     MaxAttemptsReached,
+    Muted,
     ProbeAnswered,
     ProbeFailed,
     Reconnected,
@@ -34,10 +37,12 @@ from manager.events import (
     StateChanged,
     Steady,
     TimesChanged,
+    Unmuted,
+    WokenByOperator,
     WokenByPeek,
     WokenBySibling,
 )
-from manager.model import Band, BudgetStatus, Phase, SpareStatus
+from manager.model import Band, BudgetStatus, MuteStatus, Phase, SpareStatus
 from tests.tui.fake_client import DROPS, NO_ANSWER, connection
 from tui.log.entry import Level
 from tui.sentences import log_line
@@ -247,6 +252,26 @@ def test_flapping_says_in_which_rhythm_and_what_cures_it():
         "steady",
         "has outlived what it was flapping of: drops after 60 s of silence",
     )
+
+
+def test_what_an_operator_did_is_told_with_what_it_was_about():
+    desk = connection("desk", phase=Phase.WAITING)
+    assert told(WokenByOperator, status=desk)[1:] == (
+        "skipped",
+        "the rest of the countdown · not waiting any longer",
+    )
+    assert told(Acknowledged, status=connection("desk", phase=Phase.WAITING, acknowledged=NEXT))[1:] == (
+        "noted",
+        "acknowledged",
+    )
+    assert told(Acknowledged, status=desk)[2] == "no longer acknowledged"
+    mute = MuteStatus(group="pbx1", since=0.0, until=NEXT)
+    line = log_line(Muted(seq=1, time=NEXT - 60, health=100, mute=mute))
+    assert (line.subject, line.word, line.text) == ("pbx1", "muted", "until 02:44:18")
+    assert told(Unmuted, group="pbx1", expired=True) == ("pbx1", "unmuted", "its time is over")
+    assert told(Unmuted, group="pbx1", expired=False)[2] == "ended before its time"
+    assert told(Commanded, command="skip", connection="desk") == ("desk", "command", "skip")
+    assert told(Commanded, command="reconnect", connection=None) == ("", "command", "reconnect all")
 
 
 def test_new_settings_say_how_many_they_touched():

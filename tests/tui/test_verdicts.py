@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from manager.model import BudgetStatus, Failure, FailureClass, Phase, Stage
+from manager.model import BudgetStatus, Failure, FailureClass, MuteStatus, Phase, Stage
 from tests.tui.fake_client import DROPS, REFUSED, connection, slow, waiting
 from tui.verdicts import calm, verdicts
 
@@ -155,6 +155,40 @@ def test_a_first_connect_is_no_trouble_yet():
     first = connection("a", phase=Phase.CONNECTING, failure=None, attempt=0)
     assert told(first) == []
     assert calm([first, connection("b")], NOON) == "opening 1 connection for the first time"
+
+
+def test_what_is_acknowledged_is_dimmed_and_stands_behind_what_is_not():
+    found = verdicts(
+        [
+            connection("ami", "ami", Phase.BLOCKED, host="pbx2", acknowledged=at(2, 13, 40)),
+            connection("slow", phase=Phase.SUSPECT, host="pbx3", since=LOST),
+        ],
+        (),
+        LOST + 60,
+    )
+    assert [(one.subject, one.quiet, one.tone) for one in found] == [
+        ("pbx3", False, "warn"),
+        ("pbx2", True, "muted"),
+    ]
+    assert found[1].sentence.startswith("acknowledged 02:13:40 · wrong secret or ACL: ami (AMI)")
+
+
+def test_a_cause_is_acknowledged_when_all_of_it_is():
+    some = [away("a", acknowledged=at(2, 13, 20)), away("b")]
+    assert [one.quiet for one in verdicts(some, (), LOST + 60)] == [False]
+    (one,) = verdicts([some[0], away("b", acknowledged=at(2, 13, 50))], (), LOST + 60)
+    assert one.sentence.startswith("acknowledged 02:13:50 · refuses all 2")
+
+
+def test_the_troubles_of_a_muted_group_are_still_told_at_the_end():
+    mute = MuteStatus(group="pbx1", since=LOST, until=at(6, 0, 0))
+    statuses = [
+        connection("ami", "ami", Phase.BLOCKED, host="pbx1"),
+        connection("slow", phase=Phase.SUSPECT, host="pbx3"),
+    ]
+    found = verdicts(statuses, (), LOST + 60, [mute])
+    assert [(one.subject, one.quiet) for one in found] == [("pbx3", False), ("pbx1", True)]
+    assert found[1].sentence.startswith("muted until 06:00:00 · wrong secret or ACL: ami (AMI)")
 
 
 def test_all_well_is_said_in_one_calm_sentence():

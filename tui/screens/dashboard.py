@@ -17,7 +17,7 @@ from textual.screen import Screen
 
 from manager.client import ManagerClient, Reload
 from manager.events import Event
-from tui import formats
+from tui import consequences, formats
 from tui.board import Board, Change
 from tui.follower import Follower
 from tui.line import Ink
@@ -62,7 +62,10 @@ class Dashboard(Screen[None], inherit_bindings=False):
         _key("T", "app.themes", "theme", "choose a theme", show=False),
         _key("H", "app.privacy", "hide", "hide names and addresses; again shows them", show=False),
         _key("question_mark", "help", "help", "this page"),
-        _key("q,ctrl+c", "quit", "quit", "close every connection and end; asks first"),
+        _key(
+            "q,ctrl+c", "quit", "quit",
+            "close every connection and end; asks first, and just leaves a manager that runs elsewhere",
+        ),
     ]  # fmt: skip
 
     def __init__(
@@ -77,6 +80,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         super().__init__()
         self._ink = ink
         self._read_only = read_only
+        self._client = client
         self._extra = {key.key: key for key in keys}
         for key in keys:
             self._bindings.bind(key.key, f"extra({key.key!r})", key.description)
@@ -169,8 +173,10 @@ class Dashboard(Screen[None], inherit_bindings=False):
             binding = active.binding
             if binding.show and active.enabled and binding.action not in shown:
                 word_for = getattr(active.node, "word_for", None)
-                word = (word_for(binding.action) if word_for else None) or binding.description
+                word = word_for(binding.action) if word_for else None
+                word = binding.description if word is None else word
                 shown[binding.action] = (self.app.get_key_display(binding), word)
+        shown = {action: key for action, key in shown.items() if key[1]}
         wanted = ("follow",) if self._in_log else _FIRST_KEYS
         first = [shown.pop(action) for action in wanted if action in shown]
         last = [shown.pop(action) for action in _LAST_KEYS if action in shown]
@@ -180,6 +186,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         """Return what an action would do now, where its usual word does not say it."""
         if action == "switch_pane":
             return "rows" if self._in_log else "log"
+        if action == "quit":
+            return None if self._client.embedded else "leave"
         if action == "follow":
             return "hold" if self._log.log_lines.view.following else "follow"
         return None
@@ -209,6 +217,9 @@ class Dashboard(Screen[None], inherit_bindings=False):
     def on_last_line_edit(self, message: LastLine.Edit) -> None:
         self._last_line.edit(message)
 
+    def on_last_line_enter(self, message: LastLine.Enter) -> None:
+        self._last_line.edit(message)
+
     def on_connections_events_asked(self, message: Connections.EventsAsked) -> None:
         self._log.log_lines.only_connections(message.names)
 
@@ -231,14 +242,12 @@ class Dashboard(Screen[None], inherit_bindings=False):
     # Keys
 
     def action_reconnect_all(self) -> None:
-        number, up = sum(status.phase.counts for status in self.board.statuses.values()), self.board.up
-        if not up:
+        counting = [status for status in self.board.statuses.values() if status.phase.counts]
+        cost = consequences.of_reopening(counting)
+        if not cost:
             self._connections.reconnect_all()
             return
-        verb = "is" if up == 1 else "are"
-        sentence = (
-            f"{up} of {number} {verb} up and would be closed first: R again does it, any other key does not"
-        )
+        sentence = f"R again closes and opens all: {cost} · any other key does not"
         self._last_line.ask(LastLine.Ask(sentence, ("R", "upper_r", "y"), self._connections.reconnect_all))
 
     def action_refresh_all(self) -> None:
@@ -265,7 +274,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def action_quit(self) -> None:
         open_now = self.board.up
-        if not self.board.loaded or not self.board.statuses:
+        if not self._client.embedded or not self.board.loaded or not self.board.statuses:
             self.app.exit()
             return
         what = f"closes {formats.plural(open_now, 'connection')}" if open_now else "ends all attempts"

@@ -11,9 +11,19 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.message import Message
 
-from manager.client import Command, ManagerClient, Pause, Reconnect, Refresh, Resume
+from manager.client import (
+    Acknowledge,
+    Command,
+    ManagerClient,
+    Mute,
+    Pause,
+    Reconnect,
+    Refresh,
+    Resume,
+    Skip,
+)
 from manager.model import Phase, Status
-from tui import columns, formats
+from tui import columns, consequences, formats, phases, span
 from tui.arrange import Single
 from tui.board import Board
 from tui.line import Ink
@@ -26,8 +36,9 @@ from tui.widgets.table import ConnectionTable
 
 ABSENCE = 60.0
 """Seconds without a key after which somebody who presses one has been away; changes since then are news."""
-_ACTING = ("reconnect", "pause")
+_ACTING = ("reconnect", "pause", "skip", "refresh", "acknowledge", "mute")
 _RESTING = (Phase.PAUSED, Phase.STOPPED)
+_COUNTING_DOWN = (Phase.WAITING, Phase.PARKED)
 
 
 def _key(key: str, action: str, word: str, tooltip: str, *, show: bool = False) -> Binding:
@@ -42,6 +53,22 @@ class Connections(Container):
         _key(
             "p", "pause", "pause", "close what is selected and keep it closed; again takes it up", show=True
         ),
+        _key(
+            "s",
+            "skip",
+            "skip",
+            "end the countdown of what is selected now; its attempt keeps its number",
+            show=True,
+        ),
+        _key(
+            "a",
+            "acknowledge",
+            "acknowledge",
+            "say that the trouble of what is selected is known; again not",
+            show=True,
+        ),
+        _key("m", "mute", "mute", "have nobody alarmed about the group for a time; again ends that"),
+        _key("U", "refresh", "refresh", "send what is selected a heartbeat and a check now"),
         _key("space", "mark", "mark", "select the row for the next command, and go on; again takes it out"),
         _key("asterisk", "mark_all", "mark all", "select every row that the filter shows; again none"),
         _key("slash", "filter", "filter", "show only rows that hold some words", show=True),
@@ -132,9 +159,10 @@ class Connections(Container):
         return await self.orders.give(command, [], words)
 
     def action_reconnect(self) -> None:
-        names = [status.name for status in self.meant if status.phase is not Phase.STOPPED]
-        up = sum(self._board.statuses[name].phase.connected for name in names)
-        question = f"{up} of {len(names)} are up and would be closed first" if up and len(names) > 1 else ""
+        meant = [status for status in self.meant if status.phase is not Phase.STOPPED]
+        names = [status.name for status in meant]
+        cost = consequences.of_reopening(meant) if len(meant) > 1 else ""
+        question = f"r again closes and opens these: {cost}" if cost else ""
         self._ask_or_do(question, "r", lambda: self._reconnect(names))
 
     def _reconnect(self, names: Sequence[str]) -> None:
@@ -147,7 +175,8 @@ class Connections(Container):
             for status in self.meant:
                 self.give(Resume(name=status.name), [status.name], "resuming")
             return
-        question = f"This closes {formats.plural(len(names), 'connection')}" if len(names) > 1 else ""
+        number = formats.plural(len(names), "connection")
+        question = f"p again closes {number}" if len(names) > 1 else ""
         self._ask_or_do(question, "p", lambda: self._pause(names))
 
     def _pause(self, names: Sequence[str]) -> None:
@@ -158,8 +187,56 @@ class Connections(Container):
         if not question:
             do()
             return
-        sentence = f"{question}: {key} again does it, any other key does not"
-        self.post_message(LastLine.Ask(sentence, (key, "y"), do))
+        self.post_message(LastLine.Ask(f"{question} · any other key does not", (key, "y"), do))
+
+    def action_skip(self) -> None:
+        meant = self.meant
+        # Where none has a countdown, the manager says why not.
+        for status in [each for each in meant if each.phase in _COUNTING_DOWN] or meant:
+            self.give(Skip(name=status.name), [status.name], "skipping the countdown")
+
+    def action_refresh(self) -> None:
+        meant = self.meant
+        for status in [each for each in meant if each.phase.connected] or meant:
+            self.give(Refresh(name=status.name), [status.name], "asking")
+
+    def action_acknowledge(self) -> None:
+        meant = self.meant
+        troubled = [status for status in meant if phases.troubled(status)]
+        withdraw = bool(troubled) and all(map(phases.known, troubled))
+        words = "taking the acknowledgement back" if withdraw else "acknowledging"
+        for status in (
+            troubled if withdraw else [each for each in troubled if not phases.known(each)] or meant
+        ):
+            self.give(Acknowledge(name=status.name, withdraw=withdraw), [status.name], words)
+
+    def action_mute(self) -> None:
+        groups = self._groups()
+        if all(group in self._board.mutes for group in groups):
+            self._mute(groups, 0.0)
+            return
+        which = groups[0] if len(groups) == 1 else f"{len(groups)} groups"
+        enter = LastLine.Enter(
+            f"mute {which} for", lambda words: self._mute_for(groups, words), hint=span.EXAMPLE, does="mutes"
+        )
+        self.post_message(enter)
+
+    def _mute_for(self, groups: Sequence[str], words: str) -> None:
+        try:
+            seconds = span.seconds_of(words, time.time())
+        except span.SpanError as error:
+            self.post_message(LastLine.Say(f"not muted: {error}"))
+        else:
+            self._mute(groups, seconds)
+
+    def _mute(self, groups: Sequence[str], seconds: float) -> None:
+        for group in groups:
+            names = [status.name for status in self._board.statuses.values() if status.group == group]
+            self.give(Mute(group=group, seconds=seconds), names, "muting" if seconds else "ending the mute")
+
+    def _groups(self) -> list[str]:
+        """Return the groups of the connections that a command is for."""
+        return list(dict.fromkeys(status.group for status in self.meant))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer only what would do something now."""
@@ -167,7 +244,7 @@ class Connections(Container):
             return False
         if action == "reconnect":
             return any(status.phase is not Phase.STOPPED for status in self.meant)
-        if action in ("pause", "mark", "events"):
+        if action in ("pause", "mark", "events", "skip", "refresh", "acknowledge", "mute"):
             return bool(self.meant)
         if action == "show_all":
             return bool(self._view.filter or self._view.marked)
@@ -176,8 +253,14 @@ class Connections(Container):
         return bool(self._board.statuses)
 
     def word_for(self, action: str) -> str | None:
-        """Return what an action would do now, where its usual word does not say it."""
+        """Return what an action would do now; nothing where it would do nothing but say so."""
         meant = self.meant
+        if action == "skip" and not any(status.phase in _COUNTING_DOWN for status in meant):
+            return ""
+        if action == "acknowledge" and all(
+            phases.known(status) or not phases.troubled(status) for status in meant
+        ):
+            return ""
         words = {"reconnect": "reconnect", "pause": "pause"}
         if meant and all(status.phase in _RESTING for status in meant):
             words["pause"] = "resume"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from textual.strip import Strip
@@ -60,13 +61,22 @@ class Counts(OneLine):
         width = self.size.width
         if not self._board.loaded:
             return Line(self._ink, width).to(1).add("asking the manager", "muted").strip()
+        muted = self._muted()
         hidden = "names hidden" if self._ink.privacy.on else ""
-        all_marks = " · ".join(filter(None, (*self._marks, hidden)))
-        for words, marks in ((True, all_marks), (False, all_marks), (False, "")):
+        all_marks = " · ".join(filter(None, (muted, *self._marks, hidden)))
+        for words, marks in ((True, all_marks), (False, all_marks), (False, muted), (False, "")):
             line = self._line(width, marks, words=words)
             if not line.clipped:
                 break
         return line.strip()
+
+    def _muted(self) -> str:
+        """Return `pbx1 muted until 06:00:00`: no silence is forgotten, also where nothing is wrong."""
+        mutes = list(self._board.mutes.values())
+        if len(mutes) > 1:
+            return f"{formats.count(len(mutes))} groups muted"
+        now = time.time()
+        return "".join(f"{mute.group} muted until {formats.moment(mute.until, now)}" for mute in mutes)
 
     def _line(self, width: int, marks: str, *, words: bool) -> Line:
         board, glyphs = self._board, self._ink.glyphs

@@ -40,13 +40,30 @@ class LastLine(Container):
     class Edit(Message):
         """Words to be typed."""
 
-        def __init__(self, label: str, words: str, changed: Callable[[str], None], *, hint: str = "") -> None:
+        def __init__(
+            self,
+            label: str,
+            words: str,
+            changed: Callable[[str], None],
+            *,
+            hint: str = "",
+            ways: str = "enter keeps · esc clears",
+        ) -> None:
             """Begin with `words`; `changed` is called at every letter; `hint` says what may be typed."""
             super().__init__()
             self.label = label
             self.words = words
             self.changed = changed
             self.hint = hint
+            self.ways = ways
+
+    class Enter(Edit):
+        """Words to be typed that count only as a whole."""
+
+        def __init__(self, label: str, entered: Callable[[str], None], *, hint: str, does: str) -> None:
+            """`entered` is called with the words once enter `does` it, and not at all after esc."""
+            super().__init__(label, "", _ignore, hint=hint, ways=f"enter {does} · esc does not")
+            self.entered = entered
 
     def __init__(self, ink: Ink, keys: Callable[[], Keys]) -> None:
         super().__init__(id="last-line")
@@ -56,6 +73,9 @@ class LastLine(Container):
         self._return_to: Widget | None = None
         self._then: Callable[[], None] = _nothing
         self._changed: Callable[[str], None] = _ignore
+        self._entered: Callable[[str], None] = _ignore
+        self._words = ""
+        """What has been typed so far."""
 
     def compose(self) -> ComposeResult:
         yield self._keys
@@ -81,8 +101,9 @@ class LastLine(Container):
     def edit(self, words: Edit) -> None:
         """Let words be typed."""
         self._lend()
-        self._changed = words.changed
-        self.typing.open(words.label, words.words, words.hint)
+        self._changed, self._words = words.changed, words.words
+        self._entered = words.entered if isinstance(words, LastLine.Enter) else _ignore
+        self.typing.open(words.label, words.words, words.hint, words.ways)
 
     def on_question_answered(self, message: Question.Answered) -> None:
         message.stop()
@@ -92,11 +113,14 @@ class LastLine(Container):
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         message.stop()
+        self._words = message.words
         self._changed(message.words)
 
     def on_filter_line_closed(self, message: FilterLine.Closed) -> None:
         message.stop()
         self._take_back()
+        if self._words.strip():
+            self._entered(self._words)
 
     def _lend(self) -> None:
         if self._keys.display:

@@ -83,11 +83,12 @@ class FilterLine(OneLine, can_focus=True):
         self._label = ""
         self._words = ""
         self._hint = ""
+        self._ways = ""
         self.display = False
 
-    def open(self, label: str, words: str, hint: str = "") -> None:
-        """Begin with the words that stand now; `hint` says what may be typed."""
-        self._label, self._words, self._hint = label, words, hint
+    def open(self, label: str, words: str, hint: str, ways: str) -> None:
+        """Begin with the words that stand now; `hint` says what may be typed, `ways` how it ends."""
+        self._label, self._words, self._hint, self._ways = label, words, hint, ways
         self.display = True
         self.refresh()
         self.screen.set_focus(self)
@@ -131,7 +132,7 @@ class FilterLine(OneLine, can_focus=True):
         surfaces = self._ink.palette.surfaces
         line = Line(self._ink, self.size.width, surfaces.footer).to(1)
         line.add(f"{self._label} /", "accent")
-        ways = "  enter keeps · esc clears"
+        ways = f"  {self._ways}"
         tail = self._words
         while cell_len(tail) > max(line.room - len(ways), 4):
             tail = tail[1:]

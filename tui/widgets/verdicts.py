@@ -35,7 +35,7 @@ class VerdictLines(Widget):
         """Judge anew; repaint what says something else."""
         board, now = self._board, time.time()
         statuses = list(board.statuses.values())
-        found = verdicts(statuses, board.budgets.values(), now)
+        found = verdicts(statuses, board.budgets.values(), now, board.mutes.values())
         words = list(self._advice) if board.loaded and not statuses else [calm(statuses, now)]
         if (found, words) != (self._verdicts, self._calm):
             self._verdicts, self._calm = found, words
@@ -74,7 +74,9 @@ class VerdictLines(Widget):
         if line.room < NARROW:
             longest = min(cell_len(self._ink.seen(verdict.subject)), 12)
         line.add(self._ink.glyphs.phases[verdict.phase], verdict.tone, 2)
-        line.add(verdict.subject, verdict.tone, longest, bold=True).add(" " if line.room < NARROW else "  ")
+        line.add(verdict.subject, verdict.tone, longest, bold=not verdict.quiet).add(
+            " " if line.room < NARROW else "  "
+        )
         more = f"  +{hidden} more" if hidden > 0 else ""
-        line.add(verdict.sentence, "text", line.room - len(more))
+        line.add(verdict.sentence, "muted" if verdict.quiet else "text", line.room - len(more))
         line.add(more, "strong")
