@@ -24,6 +24,13 @@ def moment(instant: float, now: float) -> str:
     return time.strftime("%d %b %H:%M", then)
 
 
+def minute(instant: float, now: float) -> str:
+    """Return a local wall time to the minute, where people think in minutes: `06:00`, `23 Nov 06:00`."""
+    then, today = time.localtime(instant), time.localtime(now)
+    near = then[:3] == today[:3] or abs(now - instant) < 6 * 3600
+    return time.strftime("%H:%M" if near else "%d %b %H:%M", then)
+
+
 def duration(seconds: float) -> str:
     """Return a length of time: `31 ms`, `0.9 s`, `45 s`, `12 min`, `9 h 12 min`, `3 d`."""
     if seconds < 0.1:

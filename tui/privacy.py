@@ -32,7 +32,7 @@ class Privacy:
             if status.name in self._aliases:
                 continue
             self._take(status.name, rows.title_of(status.type).lower())
-            for host in (status.group, *_hosts(status.endpoint), status.address):
+            for host in (status.group, *hosts_of(status.endpoint), status.address):
                 self._take(host, "host")
 
     def learn_site(self, name: str) -> None:
@@ -73,7 +73,7 @@ class Privacy:
             self._phrases.sort(key=len, reverse=True)
 
 
-def _hosts(label: str) -> list[str]:
+def hosts_of(label: str) -> list[str]:
     """Return the host in the label of an endpoint: `pbx1:5060/tcp`, `wss://pbx1/events`, `[::1]:5038`."""
     found = re.search(r"(?:^|//)(?:[^@/]*@)?(?:\[([^\]]+)\]|([^:/?]+))", label)
     return [host for host in found.groups() if host] if found else []

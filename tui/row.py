@@ -94,7 +94,7 @@ def row_of(
     lead, text, tone = _words(status, now)
     acknowledged = phases.known(status) and status.acknowledged is not None
     if acknowledged:
-        text, tone = f"acknowledged {formats.moment(status.acknowledged or 0.0, now)} · {text}", "muted"
+        text, tone = f"acknowledged {formats.minute(status.acknowledged or 0.0, now)} · {text}", "muted"
     slotted = bool(lead) or countdown is not None
     if feedback is not None:
         text, tone = feedback.text, feedback.tone

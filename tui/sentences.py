@@ -110,7 +110,7 @@ def _acknowledged(event: Acknowledged) -> LogLine:
 
 @log_line.register
 def _muted(event: Muted) -> LogLine:
-    text = f"until {formats.moment(event.mute.until, event.time)}"
+    text = f"until {formats.minute(event.mute.until, event.time)}"
     return _told(event, event.mute.group, "muted", "accent", text)
 
 

@@ -149,7 +149,7 @@ def _verdict(cause: _Cause, budget: BudgetStatus | None, now: float) -> Verdict:
     elif cause.rank == 4:
         words = _flapping(cause)
     else:
-        words = [f"slow to answer: {_who(cause)}", cause.members[0].costs[0].reason]
+        words = [f"slow to answer: {who(cause.members, cause.whole)}", cause.members[0].costs[0].reason]
     phase = worst.phase
     if cause.rank == 2:
         # Attempts come and go within an outage; the line does not flicker with them.
@@ -162,14 +162,14 @@ def _verdict(cause: _Cause, budget: BudgetStatus | None, now: float) -> Verdict:
 
 def _why_quiet(cause: _Cause, now: float) -> Iterable[str]:
     if cause.acknowledged is not None:
-        yield f"acknowledged {formats.moment(cause.acknowledged, now)}"
+        yield f"acknowledged {formats.minute(cause.acknowledged, now)}"
     if cause.muted_until is not None:
-        yield f"muted until {formats.moment(cause.muted_until, now)}"
+        yield f"muted until {formats.minute(cause.muted_until, now)}"
 
 
 def _blocked(cause: _Cause, budget: BudgetStatus | None) -> list[str]:
     failure = cause.members[0].failure
-    words = [f"{failure.reason if failure else 'refused'}: {_who(cause)}"]
+    words = [f"{failure.reason if failure else 'refused'}: {who(cause.members, cause.whole)}"]
     if budget is not None and budget.used:
         words.append(f"stopped at {budget.used} of {budget.limit} logins")
     hint = failure.hint if failure else ""
@@ -184,7 +184,7 @@ def _away(cause: _Cause, now: float) -> list[str]:
     reasons = Counter(status.failure.reason if status.failure else "lost" for status in cause.members)
     reason = reasons.most_common(1)[0][0]
     lost = [status.down_since for status in cause.members if status.down_since is not None]
-    what = f"{_verb(reason)} {_who(cause)}"
+    what = f"{verb(reason)} {who(cause.members, cause.whole)}"
     what += f" since {formats.moment(min(lost), now)}" if lost else ", not up yet"
     rhythm = _rhythm(cause)
     if any(status.phase is Phase.CONNECTING for status in cause.members):
@@ -198,12 +198,12 @@ def _away(cause: _Cause, now: float) -> list[str]:
 def _suspect(cause: _Cause, now: float) -> list[str]:
     failure = cause.members[0].failure
     since = formats.moment(min(status.since for status in cause.members), now)
-    return [f"{failure.reason if failure else 'no answer'} since {since}", _who(cause)]
+    return [f"{failure.reason if failure else 'no answer'} since {since}", who(cause.members, cause.whole)]
 
 
 def _flapping(cause: _Cause) -> list[str]:
     flap = cause.members[0].flap
-    return [f"{_rhythm(cause)}: {_who(cause)}", flap.hint if flap else ""]
+    return [f"{_rhythm(cause)}: {who(cause.members, cause.whole)}", flap.hint if flap else ""]
 
 
 def _rhythm(cause: _Cause) -> str:
@@ -212,7 +212,7 @@ def _rhythm(cause: _Cause) -> str:
     return reasons.pop() if len(reasons) == 1 else ""
 
 
-def _verb(reason: str) -> str:
+def verb(reason: str) -> str:
     """Put a reason in front of whom it befalls."""
     if reason == "connection refused":
         return "refuses"
@@ -223,12 +223,12 @@ def _verb(reason: str) -> str:
     return f"{reason}:"
 
 
-def _who(cause: _Cause) -> str:
+def who(members: Sequence[Status], whole: int) -> str:
     """Return `all 3 (SIP, WebSocket, AMI)`, `2 of 5 (SIP)` or, for one, `desk-6001 (SIP)`."""
-    types = sorted({status.type for status in cause.members}, key=rows.section_order)
+    types = sorted({status.type for status in members}, key=rows.section_order)
     titles = ", ".join(rows.title_of(name) for name in types)
-    number = len(cause.members)
+    number = len(members)
     if number == 1:
-        return f"{cause.members[0].name} ({titles})"
-    share = f"all {number}" if number == cause.whole else f"{number} of {cause.whole}"
+        return f"{members[0].name} ({titles})"
+    share = f"all {number}" if number == whole else f"{number} of {whole}"
     return f"{share} ({titles})"

@@ -267,7 +267,7 @@ def test_what_an_operator_did_is_told_with_what_it_was_about():
     assert told(Acknowledged, status=desk)[2] == "no longer acknowledged"
     mute = MuteStatus(group="pbx1", since=0.0, until=NEXT)
     line = log_line(Muted(seq=1, time=NEXT - 60, health=100, mute=mute))
-    assert (line.subject, line.word, line.text) == ("pbx1", "muted", "until 02:44:18")
+    assert (line.subject, line.word, line.text) == ("pbx1", "muted", "until 02:44")
     assert told(Unmuted, group="pbx1", expired=True) == ("pbx1", "unmuted", "its time is over")
     assert told(Unmuted, group="pbx1", expired=False)[2] == "ended before its time"
     assert told(Commanded, command="skip", connection="desk") == ("desk", "command", "skip")

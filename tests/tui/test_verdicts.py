@@ -170,14 +170,14 @@ def test_what_is_acknowledged_is_dimmed_and_stands_behind_what_is_not():
         ("pbx3", False, "warn"),
         ("pbx2", True, "muted"),
     ]
-    assert found[1].sentence.startswith("acknowledged 02:13:40 · wrong secret or ACL: ami (AMI)")
+    assert found[1].sentence.startswith("acknowledged 02:13 · wrong secret or ACL: ami (AMI)")
 
 
 def test_a_cause_is_acknowledged_when_all_of_it_is():
     some = [away("a", acknowledged=at(2, 13, 20)), away("b")]
     assert [one.quiet for one in verdicts(some, (), LOST + 60)] == [False]
     (one,) = verdicts([some[0], away("b", acknowledged=at(2, 13, 50))], (), LOST + 60)
-    assert one.sentence.startswith("acknowledged 02:13:50 · refuses all 2")
+    assert one.sentence.startswith("acknowledged 02:13 · refuses all 2")
 
 
 def test_the_troubles_of_a_muted_group_are_still_told_at_the_end():
@@ -188,7 +188,7 @@ def test_the_troubles_of_a_muted_group_are_still_told_at_the_end():
     ]
     found = verdicts(statuses, (), LOST + 60, [mute])
     assert [(one.subject, one.quiet) for one in found] == [("pbx3", False), ("pbx1", True)]
-    assert found[1].sentence.startswith("muted until 06:00:00 · wrong secret or ACL: ami (AMI)")
+    assert found[1].sentence.startswith("muted until 06:00 · wrong secret or ACL: ami (AMI)")
 
 
 def test_all_well_is_said_in_one_calm_sentence():

@@ -16,12 +16,14 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 
 from manager.client import ManagerClient, Reload
+from manager.errors import TrunklineError
 from manager.events import Event
-from tui import consequences, formats
+from tui import consequences, formats, statefile
 from tui.board import Board, Change
 from tui.follower import Follower
 from tui.line import Ink
 from tui.pace import CALM, URGENT, Pace
+from tui.reporter import Reporter
 from tui.screens.help import HelpScreen, KeySection
 from tui.sentences import log_line
 from tui.widgets.connections import Connections
@@ -31,6 +33,8 @@ from tui.widgets.logpane import TALL, LogPane
 from tui.widgets.verdicts import VerdictLines
 
 _FIRST_KEYS, _LAST_KEYS = ("fold",), ("filter", "follow", "switch_pane", "help", "quit")
+CLIPBOARD_LIMIT = 56_000
+"""Bytes that are offered to a terminal's clipboard at most: xterm and tmux take no more."""
 
 
 def _key(key: str, action: str, description: str, help_text: str, *, show: bool = True) -> Binding:
@@ -59,6 +63,10 @@ class Dashboard(Screen[None], inherit_bindings=False):
         _key("ctrl+r", "reload", "reload", "read the settings anew, take up what is different", show=False),
         _key("f", "follow", "follow", "have the log follow the newest line, or hold still"),
         _key("tab,shift+tab", "switch_pane", "log", "give the keys to the log, or back to the rows"),
+        _key(
+            "i", "report", "report", "write down the selected connection's last outage, or the last of all",
+            show=False,
+        ),
         _key("T", "app.themes", "theme", "choose a theme", show=False),
         _key("H", "app.privacy", "hide", "hide names and addresses; again shows them", show=False),
         _key("question_mark", "help", "help", "this page"),
@@ -80,11 +88,12 @@ class Dashboard(Screen[None], inherit_bindings=False):
         super().__init__()
         self._ink = ink
         self._read_only = read_only
+        self.board = Board()
         self._client = client
+        self._reporter = Reporter(self.board, ink.privacy)
         self._extra = {key.key: key for key in keys}
         for key in keys:
             self._bindings.bind(key.key, f"extra({key.key!r})", key.description)
-        self.board = Board()
         self._resting = False
         self._judged = -1
         """Version of the board that the header speaks of."""
@@ -120,6 +129,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def told(self, event: Event, *, fresh: bool) -> None:
         """An event came in; a fresh one is newer than the snapshot."""
+        self._reporter.told(event)
         self._log.tell(log_line(event))
         if not fresh:
             return
@@ -259,6 +269,23 @@ class Dashboard(Screen[None], inherit_bindings=False):
     async def _reload(self) -> None:
         sentence = await self._connections.carry_out(Reload(), "reading the settings")
         self._last_line.say(sentence or "the settings were read anew")
+
+    async def action_report(self) -> None:
+        self.run_worker(self._report(), group="report", exclusive=True, exit_on_error=False)
+
+    async def _report(self) -> None:
+        try:
+            written = await self._reporter.write(self._connections.selected, time.time())
+        except TrunklineError as error:
+            self._last_line.say(f"no report: {error.summary}")
+            return
+        copied = ""
+        if len(written.text.encode()) <= CLIPBOARD_LIMIT:
+            # Whether the terminal takes it, nobody can say.
+            self.app.copy_to_clipboard(written.text)
+            copied = ", offered to the clipboard too"
+        folder = statefile.shown(written.path.parent)
+        self._last_line.say(f"{written.path.name} holds the report{copied} · in {folder}")
 
     def action_follow(self) -> None:
         self._log.log_lines.action_toggle_follow()

@@ -71,12 +71,12 @@ class Counts(OneLine):
         return line.strip()
 
     def _muted(self) -> str:
-        """Return `pbx1 muted until 06:00:00`: no silence is forgotten, also where nothing is wrong."""
+        """Return `pbx1 muted until 06:00`: no silence is forgotten, also where nothing is wrong."""
         mutes = list(self._board.mutes.values())
         if len(mutes) > 1:
             return f"{formats.count(len(mutes))} groups muted"
         now = time.time()
-        return "".join(f"{mute.group} muted until {formats.moment(mute.until, now)}" for mute in mutes)
+        return "".join(f"{mute.group} muted until {formats.minute(mute.until, now)}" for mute in mutes)
 
     def _line(self, width: int, marks: str, *, words: bool) -> Line:
         board, glyphs = self._board, self._ink.glyphs

@@ -1,0 +1,60 @@
+"""Writes the report of an outage: which one, from what is known, into a file."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from manager.errors import TrunklineError
+from manager.events import Event
+from manager.model import Status
+from tui import incident, statefile
+from tui.board import Board
+from tui.outages import Outages
+from tui.privacy import Privacy
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A report, and where it stands."""
+
+    text: str
+    path: Path
+
+
+class Reporter:
+    """Follows the outages of a board."""
+
+    def __init__(self, board: Board, privacy: Privacy) -> None:
+        self._board = board
+        self._privacy = privacy
+        self._outages = Outages()
+
+    def told(self, event: Event) -> None:
+        """Take an event in, also one that is older than the board."""
+        self._outages.told(event)
+
+    async def write(self, selected: Status | None, now: float) -> Written:
+        """Write the report of the selected connection's last outage, or of the last one of all.
+
+        Names are hidden in it where they are hidden on the screen.
+
+        Raises:
+            TrunklineError: there was none, or the file cannot be written.
+        """
+        statuses = self._board.statuses
+        self._outages.settle(statuses, now)
+        outage = self._outages.find(*(selected.name, selected.group) if selected else ())
+        if outage is None:
+            raise TrunklineError("no connection was lost, as far as this dashboard has seen")
+        self._privacy.learn(loss.status for loss in outage.losses.values())
+        text = incident.report(
+            outage,
+            whole=sum(status.group == outage.group for status in statuses.values()),
+            deeds=self._outages.deeds,
+            budgets=self._outages.budgets,
+            now=now,
+            mask=self._privacy if self._privacy.on else str,
+        )
+        return Written(text, await asyncio.to_thread(statefile.write_new, "incident", ".md", text, now))
