@@ -75,12 +75,14 @@ def troubled(status: Status) -> bool:
     """Whether there is a trouble to acknowledge; one that opens for the first time is in none yet."""
     if status.phase is Phase.CONNECTING:
         return status.failure is not None
-    return attention(status) < _ATTENTION[Phase.PAUSED]
+    return attention(status) < _ATTENTION[Phase.PAUSED] or (
+        status.phase is Phase.UP and status.flap is not None
+    )
 
 
 def known(status: Status) -> bool:
-    """Whether it is in a trouble that somebody has acknowledged."""
-    return status.acknowledged is not None and troubled(status)
+    """Whether its row tells of a trouble that somebody has acknowledged."""
+    return status.acknowledged is not None and troubled(status) and not well(status)
 
 
 def place(status: Status) -> float:

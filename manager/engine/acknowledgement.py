@@ -5,7 +5,8 @@ from __future__ import annotations
 from manager.model import Phase, Status
 
 _SEVERITY = {Phase.UP: 0, Phase.SUSPECT: 2, Phase.WAITING: 3, Phase.PARKED: 4, Phase.BLOCKED: 5}
-_SLOW = 1
+_MINOR = 1
+"""Up, but slow, or dropping in a rhythm."""
 _WELL = 0
 
 
@@ -42,5 +43,5 @@ class Acknowledgement:
             # A slow probe of a parked or blocked connection makes its trouble no smaller.
             return max(self._severity, _SEVERITY[Phase.WAITING]) if status.failure else _WELL
         if status.phase is Phase.UP:
-            return _SLOW if status.costs else _WELL
+            return _MINOR if status.costs or status.flap is not None else _WELL
         return _SEVERITY[status.phase]

@@ -295,6 +295,25 @@ async def test_slow_replies_can_be_acknowledged_until_they_are_quick_again():
         assert house.status().acknowledged is None
 
 
+async def test_a_rhythm_of_drops_can_be_acknowledged_while_it_is_up_until_the_next_one():
+    async with House() as house:
+        house.add(base_delay=0.1, stable_after=1.0)
+        for _ in range(3):
+            await until(lambda: house.status().stable)
+            await asyncio.sleep(40)
+            house.server.drop_all(LOST)
+            await house.until(Phase.UP)
+        await until(lambda: house.status().stable)
+        assert house.status().flap is not None
+        (result,) = house.manager.acknowledge("one")
+        assert result.ok
+        await asyncio.sleep(20)
+        assert house.status().acknowledged is not None
+        house.server.drop_all(LOST)
+        await house.until(Phase.WAITING)
+        assert house.status().acknowledged is None
+
+
 @pytest.mark.parametrize("rest", [Phase.PAUSED, Phase.STOPPED])
 async def test_what_is_put_to_rest_has_no_trouble_to_acknowledge(rest):
     async with House() as house:

@@ -451,7 +451,10 @@ class World:
             self.known[name] = max(self.rested.get(name, W), W if status.phase is C else U, key=WORSE.index)
         worst = WORSE.index(self.known[name])
         self.hold(status.phase is C or WORSE.index(status.phase) <= worst, "acknowledged, and now worse")
-        self.hold(not status.stable or status.phase is D or status.costs, "acknowledged, and all is well")
+        self.hold(
+            not status.stable or status.phase is D or status.costs or status.flap,
+            "acknowledged, and all is well",
+        )
 
     def check_status(self, status: Status) -> None:
         waits = status.phase in (W, P, B)

@@ -14,7 +14,7 @@ from manager.events import Acknowledged, Muted, Unmuted
 from manager.model import MuteStatus, Phase, Result
 from tests.tui.conftest import line_with, row_of, screen_text, seen, text_gone, text_seen
 from tests.tui.driving import app_of, keys, rows
-from tests.tui.fake_client import connection, exchange, scored, waiting
+from tests.tui.fake_client import DROPS, connection, exchange, scored, waiting
 
 SIX = time.mktime((2026, 11, 23, 6, 0, 0, 0, 0, -1))
 
@@ -169,6 +169,19 @@ async def test_a_on_a_row_that_is_well_is_not_offered_and_says_why_not():
         assert "acknowledge" not in keys(app)
         await pilot.press("a")
         await seen(pilot, lambda: "there is no trouble to acknowledge" in row_of(app, "desk"))
+
+
+async def test_a_connection_that_is_up_but_drops_in_a_rhythm_can_be_acknowledged():
+    app, client = app_of(connection("desk", flap=DROPS))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_seen(pilot, "a acknowledge")
+        await pilot.press("a")
+        await seen(pilot, lambda: client.commands == [Acknowledge(name="desk")])
+        acknowledge(client, "desk", SIX)
+        await text_seen(pilot, "acknowledged 23 Nov 06:00 · drops after")
+        assert "registered until" in row_of(app, "desk")
+        await pilot.press("a")
+        await seen(pilot, lambda: client.commands[1:] == [Acknowledge(name="desk", withdraw=True)])
 
 
 async def test_acknowledged_and_other_troubles_of_a_host_do_not_share_a_row():

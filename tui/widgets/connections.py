@@ -203,10 +203,10 @@ class Connections(Container):
     def action_acknowledge(self) -> None:
         meant = self.meant
         troubled = [status for status in meant if phases.troubled(status)]
-        withdraw = bool(troubled) and all(map(phases.known, troubled))
+        withdraw = bool(troubled) and all(each.acknowledged is not None for each in troubled)
         words = "taking the acknowledgement back" if withdraw else "acknowledging"
         for status in (
-            troubled if withdraw else [each for each in troubled if not phases.known(each)] or meant
+            troubled if withdraw else [each for each in troubled if each.acknowledged is None] or meant
         ):
             self.give(Acknowledge(name=status.name, withdraw=withdraw), [status.name], words)
 
@@ -258,7 +258,7 @@ class Connections(Container):
         if action == "skip" and not any(status.phase in _COUNTING_DOWN for status in meant):
             return ""
         if action == "acknowledge" and all(
-            phases.known(status) or not phases.troubled(status) for status in meant
+            status.acknowledged is not None or not phases.troubled(status) for status in meant
         ):
             return ""
         words = {"reconnect": "reconnect", "pause": "pause"}
