@@ -11,8 +11,8 @@ from manager.events import Event
 from manager.model import Status
 from tui import incident, statefile
 from tui.board import Board
+from tui.line import Ink
 from tui.outages import Outages
-from tui.privacy import Privacy
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Written:
 class Reporter:
     """Follows the outages of a board."""
 
-    def __init__(self, board: Board, privacy: Privacy) -> None:
+    def __init__(self, board: Board, ink: Ink) -> None:
         self._board = board
-        self._privacy = privacy
+        self._ink = ink
         self._outages = Outages()
 
     def told(self, event: Event) -> None:
@@ -48,13 +48,14 @@ class Reporter:
         outage = self._outages.find(*(selected.name, selected.group) if selected else ())
         if outage is None:
             raise TrunklineError("no connection was lost, as far as this dashboard has seen")
-        self._privacy.learn(loss.status for loss in outage.losses.values())
-        text = incident.report(
+        self._ink.privacy.learn(loss.status for loss in outage.losses.values())
+        lines = incident.report(
             outage,
             whole=sum(status.group == outage.group for status in statuses.values()),
             deeds=self._outages.deeds,
             budgets=self._outages.budgets,
             now=now,
-            mask=self._privacy if self._privacy.on else str,
-        )
-        return Written(text, await asyncio.to_thread(statefile.write_new, "incident", ".md", text, now))
+            mask=self._ink.shared,
+        ).splitlines()
+        path = await asyncio.to_thread(statefile.write_new, "incident", ".md", lines, now)
+        return Written("\n".join([*lines, ""]), path)

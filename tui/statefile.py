@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 
 import platformdirs
@@ -26,51 +26,71 @@ _REASONS = {
 
 
 class NotWrittenError(TrunklineError):
-    """A file could not be written, and there is none."""
+    """A file could not be written; there is none, or the one before is as it was."""
 
 
-def write_new(subject: str, ending: str, text: str, now: float) -> Path:
-    """Write text into a new file that is named after its subject and the time, and return its path.
+def folder() -> Path:
+    """Return where such files are put."""
+    return platformdirs.user_state_path("trunkline")
+
+
+def write_new(subject: str, ending: str, lines: Iterable[str], now: float) -> Path:
+    """Write lines into a new file that is named after its subject and the time, and return its path.
 
     Raises:
-        NotWrittenError: it could not be written; the message says where and why.
+        NotWrittenError: it could not be written.
     """
-    folder = platformdirs.user_state_path("trunkline")
-    stem = time.strftime(f"{subject}-%Y-%m-%d-%H%M%S", time.localtime(now))
-    with _told_plainly(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for number in count(1):
-            path = folder / (f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
-            try:
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                continue
-            _fill(handle, path, text)
-            return path
-    raise AssertionError("numbers do not end")
+    with _told_plainly():
+        path = _free(time.strftime(f"{subject}-%Y-%m-%d-%H%M%S", time.localtime(now)), ending)
+        _write(path, lines)
+    return path
 
 
-def _fill(handle: int, path: Path, text: str) -> None:
+def write_over(name: str, lines: Iterable[str]) -> Path:
+    """Write lines into the file of this name in place of what it held, and return its path.
+
+    Raises:
+        NotWrittenError: it could not be written.
+    """
+    path = folder() / name
+    with _told_plainly():
+        _write(path, lines)
+    return path
+
+
+def _free(stem: str, ending: str) -> Path:
+    path, number = folder() / f"{stem}{ending}", 1
+    while path.exists():
+        number += 1
+        path = folder() / f"{stem}-{number}{ending}"
+    return path
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.writelines(f"{line}\n" for line in lines)
+        Path(temporary).replace(path)
     except BaseException:
         with suppress(OSError):
-            path.unlink()
+            Path(temporary).unlink()
         raise
 
 
-def shown(path: Path) -> str:
-    """Return a path as people write it: `~/.local/state/…`."""
-    with suppress(ValueError, RuntimeError):
-        path = Path("~") / path.relative_to(Path.home())
-    return str(path)
-
-
 @contextmanager
-def _told_plainly(folder: Path) -> Iterator[None]:
+def _told_plainly() -> Iterator[None]:
     try:
         yield
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
-        raise NotWrittenError(f"{reason}: {shown(folder)}", "XDG_STATE_HOME names another") from None
+        raise NotWrittenError(reason, hint="XDG_STATE_HOME names another folder") from None
+
+
+def shown(path: Path, width: int) -> str:
+    """Return a path as people write it, its end where it is longer than `width`."""
+    with suppress(ValueError, RuntimeError):
+        path = Path("~") / path.relative_to(Path.home())
+    text = str(path)
+    return text if len(text) <= width else "…" + text[len(text) - max(width - 1, 1) :]

@@ -340,7 +340,7 @@ async def test_selected_lines_are_copied_together_and_are_selected_no_more(state
 
 
 async def test_more_than_a_terminal_takes_is_only_in_the_file(state, monkeypatch):
-    monkeypatch.setattr("tui.widgets.eventlog.CLIPBOARD_LIMIT", 200)
+    monkeypatch.setattr("tui.clipboard.LIMIT", 200)
     app, client = app_of(connection("desk"))
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "desk")

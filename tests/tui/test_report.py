@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import stat
 from pathlib import Path
 
@@ -15,7 +13,6 @@ from manager.model import Phase
 from tests.tui.conftest import screen_text, seen, text_seen
 from tests.tui.driving import app_of, keys, rows
 from tests.tui.fake_client import connection, waiting
-from tui import statefile
 from tui.preferences import Preferences
 
 NOW = 1_795_400_000.0
@@ -56,7 +53,7 @@ async def test_i_writes_the_outage_of_the_selected_row_names_the_file_and_offers
         await text_seen(pilot, "holds the report")
         (path,) = reports(tmp_path)
         assert path.name in keys(app)
-        assert "offered to the clipboard too" in keys(app)
+        assert "offered to the terminal too" in keys(app)
         text = path.read_text()
         assert text.startswith("# Outage of pbx1\n")
         assert "other" not in text
@@ -102,7 +99,7 @@ async def test_a_report_that_cannot_be_written_says_why_in_plain_words(tmp_path,
 
 
 async def test_a_report_too_long_for_a_clipboard_is_not_offered_to_it(tmp_path, copied, monkeypatch):
-    monkeypatch.setattr("tui.screens.dashboard.CLIPBOARD_LIMIT", 10)
+    monkeypatch.setattr("tui.clipboard.LIMIT", 10)
     app, client = app_of(connection("desk"))
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "desk")
@@ -110,7 +107,7 @@ async def test_a_report_too_long_for_a_clipboard_is_not_offered_to_it(tmp_path, 
         await text_seen(pilot, "refuses")
         await pilot.press("i")
         await text_seen(pilot, "holds the report")
-        assert "clipboard" not in keys(app)
+        assert "too long to offer it to the terminal" in keys(app)
         assert not copied
         assert reports(tmp_path)
 
@@ -142,63 +139,3 @@ async def test_what_a_terminal_would_obey_reaches_neither_file_nor_clipboard(tmp
         assert text.replace("\n", "").isprintable()
         assert copied == [text]
         assert "\x1b" not in "".join(screen_text(app))
-
-
-# --- the file --------------------------------------------------------------------------------------------
-
-
-def test_two_files_of_one_second_have_two_names(tmp_path):
-    first, second, third = (statefile.write_new("incident", ".md", text, NOW) for text in "abc")
-    assert [path.read_text() for path in (first, second, third)] == ["a", "b", "c"]
-    assert second.name == f"{first.stem}-2.md"
-    assert third.name == f"{first.stem}-3.md"
-
-
-def test_a_link_that_waits_there_is_not_followed(tmp_path):
-    first = statefile.write_new("incident", ".md", "", NOW)
-    first.unlink()
-    first.symlink_to(tmp_path / "elsewhere")
-    assert statefile.write_new("incident", ".md", "text", NOW) != first
-    assert not (tmp_path / "elsewhere").exists()
-
-
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EIO, os.strerror(errno.EIO))],
-)
-def test_a_disk_that_refuses_leaves_no_file_and_is_told(tmp_path, monkeypatch, number, words):
-    real = os.fdopen
-
-    def fdopen(handle, *arguments, **options):
-        stream = real(handle, *arguments, **options)
-
-        def refuse(_text):
-            raise OSError(number, os.strerror(number))
-
-        monkeypatch.setattr("tui.statefile.os.fdopen", real)
-        return Refusing(stream, refuse)
-
-    monkeypatch.setattr("tui.statefile.os.fdopen", fdopen)
-    with pytest.raises(statefile.NotWrittenError, match=words):
-        statefile.write_new("incident", ".md", "text", NOW)
-    assert not reports(tmp_path)
-
-
-class Refusing:
-    """A stream that takes nothing."""
-
-    def __init__(self, stream, write) -> None:
-        self._stream = stream
-        self.write = write
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._stream.close()
-
-
-def test_a_path_at_home_is_shown_as_people_write_it(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert statefile.shown(Path("/home/someone/.local/x.md")) == "~/.local/x.md"
-    assert statefile.shown(Path("/elsewhere/x.md")) == "/elsewhere/x.md"

@@ -18,7 +18,7 @@ from textual.screen import Screen
 from manager.client import ManagerClient, Reload
 from manager.errors import TrunklineError
 from manager.events import Event
-from tui import consequences, formats, statefile
+from tui import clipboard, consequences, formats
 from tui.board import Board, Change
 from tui.follower import Follower
 from tui.line import Ink
@@ -33,8 +33,6 @@ from tui.widgets.logpane import TALL, LogPane
 from tui.widgets.verdicts import VerdictLines
 
 _FIRST_KEYS, _LAST_KEYS = ("fold",), ("filter", "follow", "switch_pane", "help", "quit")
-CLIPBOARD_LIMIT = 56_000
-"""Bytes that are offered to a terminal's clipboard at most: xterm and tmux take no more."""
 
 
 def _key(key: str, action: str, description: str, help_text: str, *, show: bool = True) -> Binding:
@@ -90,7 +88,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self._read_only = read_only
         self.board = Board()
         self._client = client
-        self._reporter = Reporter(self.board, ink.privacy)
+        self._reporter = Reporter(self.board, ink)
         self._extra = {key.key: key for key in keys}
         for key in keys:
             self._bindings.bind(key.key, f"extra({key.key!r})", key.description)
@@ -277,15 +275,13 @@ class Dashboard(Screen[None], inherit_bindings=False):
         try:
             written = await self._reporter.write(self._connections.selected, time.time())
         except TrunklineError as error:
-            self._last_line.say(f"no report: {error.summary}")
+            self._last_line.say(" · ".join(filter(None, (f"no report: {error.summary}", error.hint))))
             return
-        copied = ""
-        if len(written.text.encode()) <= CLIPBOARD_LIMIT:
-            # Whether the terminal takes it, nobody can say.
+        offered = "too long to offer it to the terminal"
+        if clipboard.fits(written.text):
             self.app.copy_to_clipboard(written.text)
-            copied = ", offered to the clipboard too"
-        folder = statefile.shown(written.path.parent)
-        self._last_line.say(f"{written.path.name} holds the report{copied} · in {folder}")
+            offered = "offered to the terminal too"
+        self._last_line.say(f"{written.path.name} holds the report, {offered} · in {written.path.parent}")
 
     def action_follow(self) -> None:
         self._log.log_lines.action_toggle_follow()

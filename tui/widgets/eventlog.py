@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from tui import formats
+from tui import clipboard, formats, statefile
 from tui.columns import NARROW
 from tui.line import Ink
 from tui.log import files
@@ -30,8 +29,6 @@ from tui.log.words import whole
 from tui.logline import Look, draw, text_at
 from tui.widgets.lastline import LastLine
 
-CLIPBOARD_LIMIT = 74_994
-"""Characters of base64 that are sent to a terminal at most: what xterm and tmux take."""
 _SHIFT = 16
 """Cells by which a text too long for its line is moved at a time."""
 _AT_ONCE = 500
@@ -315,13 +312,13 @@ class EventLog(Widget, can_focus=True, inherit_bindings=False):
     async def _copy(self, entries: list[Entry]) -> None:
         lines = await self._texts(entries)
         text, number = "\n".join(lines), formats.plural(len(lines), "line")
-        fits = len(text) <= CLIPBOARD_LIMIT and len(base64.b64encode(text.encode())) <= CLIPBOARD_LIMIT
+        fits = clipboard.fits(text)
         if fits:
             self.app.copy_to_clipboard(text)
         offered = "offered to the terminal too" if fits else "too many to offer them to the terminal"
         try:
             path = await asyncio.to_thread(files.copy, lines)
-        except files.NotWrittenError as error:
+        except statefile.NotWrittenError as error:
             self._tell(f"in no file: {error} · {number} {offered}")
             return
         opening = f"copied {number} into " if self.app.size.width >= NARROW else f"{number} in "
@@ -337,8 +334,8 @@ class EventLog(Widget, can_focus=True, inherit_bindings=False):
         lines = await self._texts(entries)
         try:
             path = await asyncio.to_thread(files.save, lines, self._ink.shared(heading), now)
-        except files.NotWrittenError as error:
-            self._tell(f"not saved: {error} ({files.folder()}) · {error.hint}")
+        except statefile.NotWrittenError as error:
+            self._tell(f"not saved: {error} ({statefile.folder()}) · {error.hint}")
             return
         opening = f"saved {number} as " if self.app.size.width >= NARROW else "saved "
         self._tell(self._named(opening, path))
@@ -357,4 +354,4 @@ class EventLog(Widget, can_focus=True, inherit_bindings=False):
 
     def _named(self, opening: str, path: Path) -> str:
         """Return an opening and a path, whose end is what is left of it where there is no room for all."""
-        return opening + files.shown(path, self.app.size.width - len(opening) - 2)
+        return opening + statefile.shown(path, self.app.size.width - len(opening) - 2)

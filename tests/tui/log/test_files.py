@@ -10,6 +10,7 @@ import pytest
 
 from tests.tui.log.lines import filled, line
 from tests.tui.test_sanitise import EVIL, FORBIDDEN
+from tui import statefile
 from tui.log import files
 from tui.log.entry import Entry, Kind, Level
 from tui.log.store import LogStore
@@ -89,7 +90,7 @@ def test_what_stands_in_the_way_is_told_in_plain_words_and_nothing_is_left(state
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(files.NotWrittenError, match=words):
+    with pytest.raises(statefile.NotWrittenError, match=words):
         files.copy(["after"])
     assert [entry.name for entry in state.iterdir()] == ["copied.txt"]
     assert (state / "copied.txt").read_text() == "before\n"
@@ -97,9 +98,9 @@ def test_what_stands_in_the_way_is_told_in_plain_words_and_nothing_is_left(state
 
 def test_a_disk_that_really_is_full_is_told_and_leaves_nothing(state, monkeypatch):
     monkeypatch.setattr(
-        files.tempfile, "mkstemp", lambda **_: (os.open("/dev/full", os.O_WRONLY), "/nowhere")
+        statefile.tempfile, "mkstemp", lambda **_: (os.open("/dev/full", os.O_WRONLY), "/nowhere")
     )
-    with pytest.raises(files.NotWrittenError, match="the disk is full"):
+    with pytest.raises(statefile.NotWrittenError, match="the disk is full"):
         files.copy(["x"] * 10_000)
     assert list(state.iterdir()) == []
 
@@ -107,13 +108,13 @@ def test_a_disk_that_really_is_full_is_told_and_leaves_nothing(state, monkeypatc
 def test_a_file_where_the_folder_should_be_is_told(state):
     state.parent.mkdir(parents=True)
     state.write_text("")
-    with pytest.raises(files.NotWrittenError, match="there is a file where a folder should be"):
+    with pytest.raises(statefile.NotWrittenError, match="there is a file where a folder should be"):
         files.copy(["x"])
 
 
 def test_a_path_is_shown_as_people_write_it_and_by_its_end(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     path = tmp_path / ".local" / "state" / "copied.txt"
-    assert files.shown(path, 40) == "~/.local/state/copied.txt"
-    assert files.shown(path, 12) == "…/copied.txt"
-    assert files.shown(Path("/var/copied.txt"), 40) == "/var/copied.txt"
+    assert statefile.shown(path, 40) == "~/.local/state/copied.txt"
+    assert statefile.shown(path, 12) == "…/copied.txt"
+    assert statefile.shown(Path("/var/copied.txt"), 40) == "/var/copied.txt"
