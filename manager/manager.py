@@ -1,67 +1,48 @@
-"""The registry of connections and the public API."""
+"""The public API: what is known of the connections, what is asked for, what is heard."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from contextlib import suppress
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
 
-from manager import plugins
-from manager.drivers.base import Driver, DriverFactory, Session
+from manager.drivers.base import DriverFactory, Session
 from manager.effective import SettingRow, rows_of
 from manager.engine import operator
 from manager.engine.budget import LoginBudget
 from manager.engine.clock import Clock, SystemClock
-from manager.engine.containment import ContainedSession, contained
-from manager.engine.group import Groups
+from manager.engine.containment import ContainedSession
 from manager.engine.health import band
 from manager.engine.mutes import Mutes
-from manager.engine.reload import difference
 from manager.engine.supervisor import Supervisor
 from manager.engine.timekeeper import Timekeeper
 from manager.engine.watchdog import Stall, Watchdog
-from manager.errors import ManagerGoneError, NotConnectedError, UnknownConnectionError, UnknownGroupError
+from manager.errors import ManagerGoneError, NotConnectedError, UnknownGroupError
 from manager.events import (
-    Added,
     BudgetChanged,
-    Changed,
     ClockJumped,
     Commanded,
     Event,
     Gap,
     Muted,
-    Reloaded,
     ReloadFailed,
-    Removed,
     Stalled,
     Unmuted,
 )
 from manager.history import History
 from manager.listeners import Listener
-from manager.messages import MessageStream, MessageStreams
+from manager.messages import MessageStream
 from manager.model import BudgetStatus, MuteStatus, Outcome, Phase, Position, Snapshot, Status
-from manager.plugins import Plugins
 from manager.publisher import Publisher
+from manager.registry import Registry, side_by_side
 from manager.ring import EventRing
 from manager.settings import ConnectionSettings
 from manager.store import Store
 from manager.wire import WireMessage
-from manager.wirering import WireRing, WireRings
-
-DRIVERS = {
-    "ami": "manager.drivers.ami",
-    "sip": "manager.drivers.sip",
-    "websocket": "manager.drivers.websocket",
-}
-"""Module of each connection type; imported when a connection of the type is added."""
-
-Answer = TypeVar("Answer")
+from manager.wirering import WireRing
 
 
 class ConnectionManager:
@@ -95,19 +76,19 @@ class ConnectionManager:
         self._initial = tuple(connections)
         self._store = store or Store()
         self._clock = clock or SystemClock()
-        self._drivers = dict(drivers or {})
-        self._chance = chance
-        self._supervisors: dict[str, Supervisor] = {}
-        self._stopped = False
-        self._reloading = asyncio.Lock()
         self._timekeeping: asyncio.Task[None] | None = None
         # The thread knows no time but the machine's.
         self._watchdog = Watchdog(self._stalled) if isinstance(self._clock, SystemClock) else None
         self._publisher = Publisher(self._clock)
-        self._streams = MessageStreams()
-        self._wires = WireRings(self._clock)
-        self._groups = Groups(self._clock)
         self._budget = LoginBudget(self._clock, self._store.section("login budget"), self._budget_changed)
+        self._registry = Registry(
+            self._publisher,
+            self._store,
+            self._budget,
+            clock=self._clock,
+            drivers=drivers or {},
+            chance=chance,
+        )
         self._mutes = Mutes(self._clock, self._group_muted, self._group_unmuted)
 
     # --- life -------------------------------------------------------------------------------------------
@@ -132,19 +113,16 @@ class ConnectionManager:
 
     async def stop(self) -> None:
         """Close every connection politely, side by side; each takes 3 s at most. It is for good."""
-        self._stopped = True
+        self._registry.stopped = True
         self._mutes.stop()
         if self._timekeeping is not None:
             self._timekeeping.cancel()
             await asyncio.wait([self._timekeeping])
         try:
-            await _side_by_side(each.stop(for_good=True) for each in self._supervisors.values())
+            await self._registry.stop()
         finally:
-            await self._groups.peeks.stop()
             if self._watchdog is not None:
                 self._watchdog.stop()
-            self._streams.end_all()
-            self._wires.close()
             self._publisher.ring.close()
             self._store.save()
 
@@ -155,13 +133,7 @@ class ConnectionManager:
             ValueError: its name is taken, or nothing knows its type.
             ManagerGoneError: the manager was stopped.
         """
-        if self._stopped:
-            raise ManagerGoneError("the manager has been stopped")
-        if settings.name in self._supervisors:
-            raise ValueError(f"a connection named {settings.name!r} is managed already")
-        supervisor = self._supervisors[settings.name] = self._new_supervisor(settings)
-        self._publisher.publish(Added, supervisor.status)
-        supervisor.start()
+        self._registry.add(settings)
 
     async def remove(self, name: str) -> None:
         """Close a connection politely and forget it; the streams of its messages end.
@@ -169,15 +141,7 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        supervisor = self._supervisor(name)
-        try:
-            await supervisor.stop(for_good=True)
-        finally:
-            if self._supervisors.get(name) is supervisor:
-                del self._supervisors[name]
-                self._streams.end(name)
-                self._wires.remove(name)
-                self._publisher.publish(Removed, supervisor.status)
+        await self._registry.remove(name)
 
     async def reload(self, connections: Iterable[ConnectionSettings]) -> None:
         """Add, remove and change connections so that these are managed; those that are equal are not touched.
@@ -188,32 +152,7 @@ class ConnectionManager:
             ValueError: two have one name, or nothing knows a type; nothing has changed then.
             ManagerGoneError: the manager was stopped.
         """
-        connections = tuple(connections)
-        async with self._reloading:
-            now = {name: supervisor.settings for name, supervisor in self._supervisors.items()}
-            found = difference(now, connections)
-            for settings in (*found.added, *found.changed):
-                self._factory(settings.type)
-            await _side_by_side(self._remove_if_there(name) for name in found.removed)
-            await _side_by_side(self._change(settings) for settings in found.changed)
-            for settings in found.added:
-                if settings.name not in self._supervisors:
-                    self.add(settings)
-            for settings in connections:
-                # One that is the same may stand in another line by now.
-                supervisor = self._supervisors.get(settings.name)
-                if supervisor is not None and supervisor.settings == settings:
-                    supervisor.settings = settings
-            order = {settings.name: place for place, settings in enumerate(connections)}
-            self._supervisors = dict(
-                sorted(self._supervisors.items(), key=lambda item: order.get(item[0], len(order)))
-            )
-        self._publisher.emit(
-            Reloaded,
-            added=tuple(settings.name for settings in found.added),
-            removed=found.removed,
-            changed=tuple(settings.name for settings in found.changed),
-        )
+        await self._registry.reload(connections)
 
     def reload_failed(self, reason: str) -> None:
         """Tell that settings could not be taken up."""
@@ -228,7 +167,7 @@ class ConnectionManager:
             position=self._publisher.ring.position,
             time=self._clock.wall(),
             monotonic=self._clock.monotonic(),
-            statuses=tuple(supervisor.status for supervisor in self._supervisors.values()),
+            statuses=tuple(supervisor.status for supervisor in self._registry.supervisors.values()),
             budgets=self._budget.statuses(),
             mutes=self._mutes.statuses(),
             health=health,
@@ -242,8 +181,8 @@ class ConnectionManager:
             UnknownConnectionError: no connection has the name.
         """
         if name is not None:
-            return {name: self._supervisor(name).status}
-        return {name: supervisor.status for name, supervisor in self._supervisors.items()}
+            return {name: self._registry[name].status}
+        return {name: supervisor.status for name, supervisor in self._registry.supervisors.items()}
 
     @property
     def health(self) -> int | None:
@@ -260,7 +199,7 @@ class ConnectionManager:
     @property
     def states(self) -> dict[str, Phase]:
         """The phase of every connection, by name."""
-        return {name: supervisor.status.phase for name, supervisor in self._supervisors.items()}
+        return {name: supervisor.status.phase for name, supervisor in self._registry.supervisors.items()}
 
     @property
     def reconnect_state(self) -> dict[str, Status]:
@@ -270,7 +209,7 @@ class ConnectionManager:
         """
         return {
             name: supervisor.status
-            for name, supervisor in self._supervisors.items()
+            for name, supervisor in self._registry.supervisors.items()
             if supervisor.status.phase.counts and not supervisor.status.phase.connected
         }
 
@@ -280,7 +219,7 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        self._supervisor(name)
+        self._registry[name]
         return self._publisher.chronicle.history(name, self._clock.wall())
 
     def settings(self, name: str) -> tuple[SettingRow, ...]:
@@ -289,7 +228,7 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        return rows_of(self._supervisor(name).settings)
+        return rows_of(self._registry[name].settings)
 
     # --- what is asked for ------------------------------------------------------------------------------
 
@@ -303,9 +242,9 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        supervisors = [self._supervisor(name)] if name is not None else self._taken_up()
+        supervisors = [self._registry[name]] if name is not None else self._taken_up()
         self._commanded("reconnect", name)
-        return await _side_by_side(
+        return await side_by_side(
             operator.reconnect(each, self._clock, override=override) for each in supervisors
         )
 
@@ -315,9 +254,9 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        supervisors = [self._supervisor(name)] if name is not None else self._taken_up()
+        supervisors = [self._registry[name]] if name is not None else self._taken_up()
         self._commanded("refresh", name)
-        return await _side_by_side(operator.refresh(each) for each in supervisors)
+        return await side_by_side(operator.refresh(each) for each in supervisors)
 
     async def pause(self, name: str) -> None:
         """Close a connection politely and keep it closed until it is resumed.
@@ -325,7 +264,7 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        supervisor = self._supervisor(name)
+        supervisor = self._registry[name]
         self._commanded("pause", name)
         await supervisor.stop(Phase.PAUSED)
 
@@ -335,7 +274,7 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        supervisor = self._supervisor(name)
+        supervisor = self._registry[name]
         self._commanded("resume", name)
         supervisor.start()
 
@@ -348,7 +287,7 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        supervisor = self._supervisor(name)
+        supervisor = self._registry[name]
         self._commanded("skip", name)
         return (await operator.skip(supervisor, self._clock),)
 
@@ -364,7 +303,7 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        return (operator.acknowledge(self._supervisor(name), withdraw=withdraw),)
+        return (operator.acknowledge(self._registry[name], withdraw=withdraw),)
 
     def mute(self, group: str, seconds: float) -> Outcome:
         """Have nobody alarmed about a group for so many seconds from now on; 0 ends that.
@@ -379,9 +318,9 @@ class ConnectionManager:
             ValueError: that is less than nothing, or more than 7 days.
             ManagerGoneError: the manager was stopped.
         """
-        if self._stopped:
+        if self._registry.stopped:
             raise ManagerGoneError("the manager has been stopped")
-        members = [each.status for each in self._supervisors.values() if each.status.group == group]
+        members = [each.status for each in self._registry.supervisors.values() if each.status.group == group]
         if not members and all(mute.group != group for mute in self._mutes.statuses()):
             raise UnknownGroupError(f"no connection is in a group called {group!r}")
         return operator.mute(self._mutes, group, seconds, members)
@@ -426,8 +365,8 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        self._supervisor(name)
-        return self._streams.open(name)
+        self._registry[name]
+        return self._registry.streams.open(name)
 
     def wire_ring(self, name: str) -> WireRing:
         """Return the last protocol messages of a connection, their secrets masked.
@@ -435,8 +374,8 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        self._supervisor(name)
-        return self._wires[name]
+        self._registry[name]
+        return self._registry.wires[name]
 
     def wire(self, name: str, since: Position | None = None) -> AsyncIterator[WireMessage | Gap]:
         """Yield what a connection sent and received after a position, then what follows, secrets masked.
@@ -456,44 +395,12 @@ class ConnectionManager:
             UnknownConnectionError: no connection has the name.
             NotConnectedError: it has no usable session now.
         """
-        session = self._supervisor(name).session
+        session = self._registry[name].session
         if session is None:
             raise NotConnectedError(f"{name} is not connected")
         return session.inner if isinstance(session, ContainedSession) else session
 
     # --- inside -----------------------------------------------------------------------------------------
-
-    def _new_supervisor(self, settings: ConnectionSettings) -> Supervisor:
-        return Supervisor(
-            settings,
-            self._driver(settings),
-            clock=self._clock,
-            budget=self._budget,
-            groups=self._groups,
-            publish=self._publisher.publish,
-            deliver=partial(self._streams.deliver, settings.name),
-            record=self._wires[settings.name].record,
-            chance=self._chance,
-        )
-
-    async def _remove_if_there(self, name: str) -> None:
-        with suppress(UnknownConnectionError):
-            await self.remove(name)
-
-    async def _change(self, settings: ConnectionSettings) -> None:
-        old = self._supervisors.get(settings.name)
-        if old is None:
-            return
-        paused = old.status.phase is Phase.PAUSED
-        await old.stop(for_good=True)
-        if self._stopped or self._supervisors.get(settings.name) is not old:
-            return
-        new = self._supervisors[settings.name] = self._new_supervisor(settings)
-        self._publisher.publish(Changed, new.status)
-        if paused:
-            await new.stop(Phase.PAUSED)
-        else:
-            new.start()
 
     async def _keep_time(self) -> None:
         timekeeper = Timekeeper(self._clock)
@@ -501,35 +408,14 @@ class ConnectionManager:
             jump = await timekeeper.jump()
             self._publisher.emit(ClockJumped, suspended=jump.suspended, stepped=jump.stepped)
             self._mutes.clock_jumped()
-            for supervisor in tuple(self._supervisors.values()):
+            for supervisor in tuple(self._registry.supervisors.values()):
                 supervisor.clock_jumped(jump)
-            for supervisor in tuple(self._supervisors.values()):
+            for supervisor in tuple(self._registry.supervisors.values()):
                 supervisor.look_anew()
                 await asyncio.sleep(1.0 / (supervisor.settings.policy.start_rate or math.inf))
 
-    def _driver(self, settings: ConnectionSettings) -> Driver:
-        return self._factory(settings.type)(settings, self._store.section(f"connection {settings.name}"))
-
-    def _factory(self, kind: str) -> DriverFactory:
-        if kind not in self._drivers:
-            if kind in DRIVERS:
-                self._drivers[kind] = importlib.import_module(DRIVERS[kind]).create
-            elif kind in (installed := Plugins(plugins.DRIVERS)).names:
-                self._drivers[kind] = contained(
-                    kind, lambda settings, memory: installed.load(kind).create(settings, memory)
-                )
-            else:
-                raise ValueError(f"no driver knows the connection type {kind!r}")
-        return self._drivers[kind]
-
-    def _supervisor(self, name: str) -> Supervisor:
-        try:
-            return self._supervisors[name]
-        except KeyError:
-            raise UnknownConnectionError(f"no connection is called {name!r}") from None
-
     def _taken_up(self) -> list[Supervisor]:
-        return [each for each in self._supervisors.values() if each.status.phase.counts]
+        return [each for each in self._registry.supervisors.values() if each.status.phase.counts]
 
     def _stalled(self, stall: Stall) -> None:
         self._publisher.emit(Stalled, seconds=stall.seconds, connection=stall.connection, where=stall.where)
@@ -545,10 +431,3 @@ class ConnectionManager:
 
     def _budget_changed(self, budget: BudgetStatus) -> None:
         self._publisher.emit(BudgetChanged, budget=budget)
-
-
-async def _side_by_side(jobs: Iterable[Coroutine[Any, Any, Answer]]) -> tuple[Answer, ...]:
-    """Run them all and return what they gave; none outlives this, also when it is cancelled."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(job) for job in jobs]
-    return tuple(task.result() for task in tasks)

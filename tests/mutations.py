@@ -830,14 +830,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a reload forgets that one was paused",
-        "../manager.py",
+        "../registry.py",
         "        if paused:\n",
         "        if False:\n",
         "test_one_that_is_paused_stays_so_under_its_new_settings",
     ),
     Mutation(
         "a reload begins anew beside the old session",
-        "../manager.py",
+        "../registry.py",
         "        await old.stop(for_good=True)\n",
         "        self._old = asyncio.create_task(old.stop(for_good=True))\n",
         "test_a_changed_connection_never_has_two_sessions",

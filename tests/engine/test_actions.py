@@ -139,7 +139,7 @@ async def test_a_sibling_that_comes_back_right_after_a_skip_does_not_put_the_att
         await asyncio.sleep(0)
         assert house.status().phase is Phase.WAITING
         later = house.clock.monotonic() + 5
-        assert not house.manager._supervisors["one"]._life._reach.woken_by_sibling("two", later)
+        assert not house.manager._registry.supervisors["one"]._life._reach.woken_by_sibling("two", later)
         await skipping
         assert house.server.opens[opened] < later
         assert not house.of(WokenBySibling)
@@ -160,7 +160,7 @@ async def test_a_skip_that_is_given_up_at_any_step_leaves_nothing_and_the_attemp
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task])
-            assert not house.manager._supervisors["one"]._arrivals
+            assert not house.manager._registry.supervisors["one"]._arrivals
             if count:
                 await until(lambda house=house, opened=opened: len(house.server.opens) > opened, within=0.2)
             await house.manager.stop()
@@ -321,7 +321,7 @@ async def test_what_is_put_to_rest_has_no_trouble_to_acknowledge(rest):
         house.add()
         await house.until(Phase.WAITING)
         house.manager.acknowledge("one")
-        await house.manager._supervisors["one"].stop(rest)
+        await house.manager._registry.supervisors["one"].stop(rest)
         assert house.status().acknowledged is None
         (result,) = house.manager.acknowledge("one")
         assert (result.ok, result.text) == (False, f"{rest}: there is no trouble to acknowledge")

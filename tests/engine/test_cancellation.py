@@ -144,7 +144,7 @@ async def test_a_supervisor_that_somebody_else_cancels_closes_its_session(count)
     async with House() as house:
         house.add()
         await turns(count)
-        supervisor = house.manager._supervisors["one"]
+        supervisor = house.manager._registry.supervisors["one"]
         await give_up(supervisor._task)
         assert not house.server.open_sessions
         await house.manager.stop()

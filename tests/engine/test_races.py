@@ -367,7 +367,7 @@ async def test_a_supervisor_that_failed_lets_the_operator_go_and_can_be_taken_up
         house.server.open = REFUSED
         house.add(start_rate=0)
         await house.until(Phase.WAITING)
-        life = house.manager._supervisors["one"]._life
+        life = house.manager._registry.supervisors["one"]._life
         decide, life._chance = life._chance, None
         house.server.open_takes = 1.0
         (result,) = await house.manager.force_reconnection("one")
@@ -437,7 +437,7 @@ async def test_a_secret_that_changes_every_minute_is_remembered_once(tmp_path):
             await house.until(Phase.UP)
             secret.write_text("x" * length)
             await house.manager.force_reconnection("one")
-        credentials = house.manager._supervisors["one"]._life._credentials
+        credentials = house.manager._registry.supervisors["one"]._life._credentials
         assert len(credentials._accepted) == 1
 
 

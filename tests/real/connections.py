@@ -12,8 +12,8 @@ import msgspec
 
 from manager.drivers.base import DriverError, Memory, Session
 from manager.endpoint import parse_endpoint
-from manager.manager import DRIVERS
 from manager.model import Facts, Failure, Stage
+from manager.registry import DRIVERS
 from manager.secret import Secret, SecretSource
 from manager.settings import AmiSettings, ConnectionSettings, Policy, SipSettings, Tls, WebSocketSettings
 from manager.wire import WireKind

@@ -14,8 +14,9 @@ from manager.drivers.base import Driver, Memory, Session, SessionListener
 from manager.endpoint import Endpoint
 from manager.events import ConnectionEvent, Event, ProbeAnswered, StateChanged
 from manager.listeners import EVENT_NAMES
-from manager.manager import DRIVERS, ConnectionManager
+from manager.manager import ConnectionManager
 from manager.model import FactValue, Phase, Stage
+from manager.registry import DRIVERS
 from manager.settings import ConnectionSettings, Policy
 from tests.conftest import CANARIES
 from tests.lab.chaos.sites import Kind, Site

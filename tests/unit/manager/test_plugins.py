@@ -95,7 +95,7 @@ def test_nothing_is_looked_for_where_no_unknown_name_is_met(tmp_path):
         "importlib.metadata.entry_points = look\n"
         "from pathlib import Path\nimport manager, tui.rows\nfrom manager import ConnectionManager\n"
         f"(one,) = manager.load(Path({str(path)!r})).connections\n"
-        "ConnectionManager()._factory(one.type)\n"
+        "ConnectionManager()._registry._factory(one.type)\n"
         "assert 'manager.drivers.ami' not in sys.modules\n"
         "tui.rows.title_of(one.type)\n"
     )
