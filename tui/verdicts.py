@@ -124,9 +124,10 @@ def _is_away(status: Status) -> bool:
 
 
 def _by_reason(statuses: Sequence[Status]) -> list[list[Status]]:
+    """Put those together whose reasons say the same: silence is one, at whatever step it was met."""
     groups: dict[str, list[Status]] = {}
     for status in statuses:
-        groups.setdefault(status.failure.reason if status.failure else "", []).append(status)
+        groups.setdefault(verb(status.failure.reason) if status.failure else "", []).append(status)
     return list(groups.values())
 
 

@@ -54,6 +54,15 @@ def test_different_troubles_of_a_host_that_is_still_there_are_told_apart():
     ]
 
 
+def test_silence_is_one_cause_at_whatever_step_it_is_met():
+    found = told(
+        away("a", reason="no answer in 5 s (connect)"),
+        away("b", reason="no answer in 5 s (handshake)"),
+        connection("c"),
+    )
+    assert [sentence.split(" since")[0] for _, sentence in found] == ["does not answer 2 of 3 (SIP)"]
+
+
 def test_some_of_a_host_are_counted_against_all_of_it():
     found = told(away("a"), away("b"), connection("c"), connection("d", phase=Phase.PAUSED))
     assert found[0][1].startswith("refuses 2 of 3 (SIP) since")
