@@ -229,6 +229,8 @@ class Vigil:
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(over)
         both = asyncio.gather(self._heartbeat(), self._check())
+        # What is cancelled here is asked for by nobody, of which asyncio would complain.
+        both.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
             await asyncio.wait((both, over), return_when=asyncio.FIRST_COMPLETED)
             return Examination(*both.result()) if both.done() and self._watching else None

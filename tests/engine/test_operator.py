@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -140,6 +141,23 @@ async def test_refreshing_a_connection_that_is_not_up_says_why():
         await house.until(Phase.WAITING)
         (result,) = await house.manager.refresh_status("one")
         assert (result.ok, result.text) == (False, "waiting: connection refused")
+
+
+async def test_a_refresh_that_the_end_of_its_session_cuts_short_leaves_asyncio_nothing_to_complain_of():
+    complaints: list[dict] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    async with House() as house:
+        house.add()
+        await house.until(Phase.UP)
+        house.server.heartbeat = house.server.check = FakeServer.HANG
+        refresh = asyncio.create_task(house.manager.refresh_status("one"))
+        await asyncio.sleep(1)
+        house.server.drop_all()
+        (result,) = await refresh
+        assert (result.ok, result.text) == (False, "waiting: connection reset")
+        del refresh
+        gc.collect()
+    assert complaints == []
 
 
 async def test_two_heartbeats_never_run_side_by_side():
