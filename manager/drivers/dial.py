@@ -35,7 +35,12 @@ async def dial(host: str, port: int, listener: SessionListener) -> socket.socket
     addresses.sort(key=lambda address: order.get(_host_of(address), len(order)))
     listener.reached(Stage.CONNECT)
     connected = await _first_to_answer(deque(addresses))
-    listener.using(str(connected.getpeername()[0]))
+    try:
+        address = connected.getpeername()[0]
+    except OSError:  # it was reset meanwhile
+        connected.close()
+        raise
+    listener.using(str(address))
     return connected
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator
 
 import pytest
@@ -170,6 +171,25 @@ async def test_of_two_that_answer_at_once_one_is_closed(port, monkeypatch):
     resolve(monkeypatch, *[(socket.AF_INET, ("127.0.0.1", port))] * 2)
     with await dial("pbx", port, Listener()):
         assert sorted(one.fileno() >= 0 for one in opened) == [False, True]
+
+
+async def test_a_connection_that_is_reset_as_soon_as_it_is_made_is_closed(monkeypatch):
+    opened: list[socket.socket] = []
+    connect = dialling._connect
+
+    async def until_reset(family: int, address: tuple[object, ...]) -> socket.socket:
+        connected = await connect(family, address)
+        opened.append(connected)
+        accepted, _ = server.accept()
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        accepted.close()
+        return connected
+
+    monkeypatch.setattr(dialling, "_connect", until_reset)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with pytest.raises(OSError, match="not connected"):
+            await dial("127.0.0.1", server.getsockname()[1], Listener())
+    assert [one.fileno() for one in opened] == [-1]
 
 
 async def test_dialling_can_be_cancelled_at_every_await(port, mute, monkeypatch):
