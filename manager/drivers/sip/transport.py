@@ -111,7 +111,8 @@ class _Wire(asyncio.BaseProtocol):
 
     def _opened(self, transport: asyncio.BaseTransport) -> None:
         self.local = transport.get_extra_info("sockname")[:2]
-        self.peer = transport.get_extra_info("peername")[:2]
+        # A connection that was reset meanwhile has no peer; its loss is heard of in a moment.
+        self.peer = (transport.get_extra_info("peername") or self.peer)[:2]
 
     def _lost(self, failure: Failure) -> None:
         receiver, self._receiver = self._receiver, None
