@@ -5,13 +5,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo test check real bench clean
+.PHONY: help demo test check real soak bench clean
 
 help:
 	@echo "make demo   see connections being lost, counted down and recovered, on servers of our own"
 	@echo "make test   the tests that need no root and no other program"
 	@echo "make check  format, lint, types, import contracts"
 	@echo "make real   the tests against a real Asterisk and Kamailio (Debian, as root)"
+	@echo "make soak   a week of faults in virtual time, then ten minutes of them over real sockets"
 	@echo "make bench  the benchmarks; BENCH=\"ring imports\" for some of them"
 
 demo: $(READY)
@@ -28,6 +29,10 @@ check: $(READY)
 
 real: $(READY)
 	$(BIN)/pytest tests/real
+
+soak: $(READY)
+	$(BIN)/python -m tests.soak week
+	$(BIN)/python -m tests.soak minutes
 
 bench: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench

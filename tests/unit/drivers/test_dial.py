@@ -186,9 +186,8 @@ async def test_a_connection_that_is_reset_as_soon_as_it_is_made_is_closed(monkey
         return connected
 
     monkeypatch.setattr(dialling, "_connect", until_reset)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with pytest.raises(OSError, match="not connected"):
-            await dial("127.0.0.1", server.getsockname()[1], Listener())
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(OSError, match="not connected"):
+        await dial("127.0.0.1", server.getsockname()[1], Listener())
     assert [one.fileno() for one in opened] == [-1]
 
 

@@ -1,0 +1,73 @@
+"""What a process holds: tasks, timers, files, threads, memory and objects."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import resource
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_PAGE = resource.getpagesize()
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What was there at one instant, or the least of several."""
+
+    tasks: int
+    timers: int
+    """Those that will still strike."""
+    scheduled: int
+    """With the cancelled ones that the loop has not thrown away yet."""
+    files: int
+    threads: int
+    resident: int
+    """Bytes of memory in use."""
+    objects: int
+    """Those that the garbage collector follows, after it has run."""
+    blocks: int
+    """Pieces of memory that Python has given out, whoever follows them."""
+    kinds: Counter[str] = field(default_factory=Counter)
+    """How many there are of each class."""
+
+
+def files() -> int:
+    return len(os.listdir("/proc/self/fd")) - 1  # noqa: PTH208 - the names are all that is needed
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+
+
+def take_stock() -> Stock:
+    loop = asyncio.get_running_loop()
+    gc.collect()
+    kinds = Counter(type(each).__qualname__ for each in gc.get_objects())
+    scheduled = loop._scheduled
+    return Stock(
+        tasks=len(asyncio.all_tasks()),
+        timers=sum(not timer.cancelled() for timer in scheduled),
+        scheduled=len(scheduled),
+        files=files(),
+        threads=threading.active_count(),
+        resident=resident(),
+        objects=kinds.total(),
+        blocks=sys.getallocatedblocks(),
+        kinds=kinds,
+    )
+
+
+def least(stocks: Iterable[Stock]) -> Stock:
+    """Return the least of each: what is under way in one instant is over in another."""
+    stocks = list(stocks)
+    numbers = ("tasks", "timers", "scheduled", "files", "threads", "resident", "objects", "blocks")
+    fewest = min(stocks, key=lambda stock: stock.objects)
+    return Stock(
+        **{name: min(getattr(each, name) for each in stocks) for name in numbers}, kinds=fewest.kinds
+    )
