@@ -263,6 +263,20 @@ async def test_reset_ends_old_sessions_and_new_ones_without_a_goodbye(
         await dialect.log_in(again)
 
 
+async def test_reset_overlooks_a_session_whose_connection_has_just_closed(
+    server: LabServer, dialect: Dialect
+) -> None:
+    async with connected(server.port) as client:
+        await dialect.log_in(client)
+        (peer,) = server._peers
+        connection = peer._writer.get_extra_info("socket")
+        peer.abort()
+        while connection.fileno() >= 0:
+            await asyncio.sleep(0)
+        assert server._peers == {peer}
+        server.fault = Fault.RESET
+
+
 async def test_drop_cuts_all_sessions_and_takes_new_ones(server: LabServer, dialect: Dialect) -> None:
     async with connected(server.port) as first, connected(server.port) as second:
         await dialect.log_in(first)
