@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import os
 import resource
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _PAGE = resource.getpagesize()
+_C = ctypes.CDLL(None)
+"""glibc."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Stock:
     files: int
     threads: int
     resident: int
-    """Bytes of memory in use."""
+    """Bytes of memory in use, once the allocator has given back what it kept for later."""
     objects: int
     """Those that the garbage collector follows, after it has run."""
     blocks: int
@@ -48,6 +51,7 @@ def resident() -> int:
 def take_stock() -> Stock:
     loop = asyncio.get_running_loop()
     gc.collect()
+    _C.malloc_trim(0)
     kinds = Counter(type(each).__qualname__ for each in gc.get_objects())
     scheduled = loop._scheduled
     return Stock(
