@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from manager.events import StateChanged
 from manager.manager import ConnectionManager
 from manager.model import Phase
-from manager.settings import Policy
+from manager.settings import ConnectionSettings, Policy
 from tests.soak.alarms import Alarms
 from tests.soak.gauges import Stock, files, least, resident, take_stock
 from tests.soak.growth import grown
@@ -78,15 +78,16 @@ class Minutes:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         await self._lab.connect()
+        settings = self._lab.connections()
         empty = take_stock()
         stocks: list[Stock] = []
         self._tell(heading("minute"))
-        async with ConnectionManager(self._lab.connections()) as manager, self._watch():
+        async with ConnectionManager(settings) as manager, self._watch():
             manager.ring._size = self._scale.ring
             manager.on("connection:stateChanged", self._count)
             for minute in range(1, self._scale.minutes + 1):
                 began = loop.time()
-                await self._be_troubled(manager)
+                await self._be_troubled(manager, settings)
                 if not await self._calm(manager):
                     self.faults.append(f"minute {minute}: not all are up: {_not_stable(manager)}")
                 stocks.append(await self._take_stock(began + self._scale.minute))
@@ -119,22 +120,24 @@ class Minutes:
             looking.cancel()
             await asyncio.wait([looking])
 
-    async def _be_troubled(self, manager: ConnectionManager) -> None:
+    async def _be_troubled(
+        self, manager: ConnectionManager, settings: tuple[ConnectionSettings, ...]
+    ) -> None:
         """Let things go wrong; return when servers are mended and operators have gone."""
         operators = Operators(manager, self._chance)
         trouble = asyncio.create_task(self._lab.ask("trouble", self._scale.trouble))
         while not trouble.done():
             operators.act()
             if self._chance.random() < 0.1:
-                await self._reload(manager)
+                await self._reload(manager, settings)
             await asyncio.wait([trouble], timeout=self._chance.uniform(0.0, 1.0))
         await trouble
         await operators.leave()
-        await manager.reload(self._lab.connections())
+        await manager.reload(settings)
 
-    async def _reload(self, manager: ConnectionManager) -> None:
+    async def _reload(self, manager: ConnectionManager, settings: tuple[ConnectionSettings, ...]) -> None:
         """Take a connection out, and weigh another anew."""
-        _, heavier, *others = self._chance.sample(self._lab.connections(), self._scale.connections)
+        _, heavier, *others = self._chance.sample(settings, len(settings))
         await manager.reload([replace(heavier, weight=self._chance.uniform(0.5, 2.0)), *others])
 
     async def _calm(self, manager: ConnectionManager) -> bool:
