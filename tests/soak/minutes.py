@@ -24,6 +24,7 @@ from tests.soak.alarms import Alarms
 from tests.soak.gauges import Stock, files, least, resident, take_stock
 from tests.soak.growth import grown
 from tests.soak.lab import LabProcess, hosts_for
+from tests.soak.memories import short_memories
 from tests.soak.operators import Operators
 from tests.soak.table import heading, line
 
@@ -189,7 +190,11 @@ def _not_stable(manager: ConnectionManager) -> dict[str, str]:
 def run(scale: Scale, tell: Callable[[str], None]) -> list[str]:
     """Run the minutes and return every fault; `tell` is given the table."""
     hosts = hosts_for(scale.connections, scale.hosts)
-    with LabProcess(hosts, POLICY, scale.seed) as lab, Alarms(drivers_may_raise=False) as alarms:
+    with (
+        LabProcess(hosts, POLICY, scale.seed) as lab,
+        short_memories(),
+        Alarms(drivers_may_raise=False) as alarms,
+    ):
         minutes = Minutes(scale, lab, tell)
         asyncio.run(minutes.run())
     return minutes.faults + alarms.heard

@@ -48,7 +48,7 @@ def leave_a_timer() -> object:
 
 
 def leave_objects() -> object:
-    return [[] for _ in range(20)]
+    return [[] for _ in range(500)]
 
 
 @pytest.mark.parametrize(

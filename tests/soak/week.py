@@ -34,6 +34,7 @@ from tests.soak.alarms import Alarms
 from tests.soak.gauges import Stock, least, take_stock
 from tests.soak.growth import grown
 from tests.soak.hosts import TROUBLES, Driver, Hosts
+from tests.soak.memories import short_memories
 from tests.soak.operators import Operators
 from tests.soak.table import heading, line
 
@@ -248,7 +249,11 @@ def run(
     secrets = {_SECRET.format(f"pbx{number}"): CANARY for number in range(scale.hosts)}
     os.environ.update(secrets)
     try:
-        with Alarms(drivers_may_raise=True) as alarms, asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        with (
+            short_memories(),
+            Alarms(drivers_may_raise=True) as alarms,
+            asyncio.Runner(loop_factory=VirtualLoop) as runner,
+        ):
             week = Week(scale, tell, wrap)
             runner.run(week.run())
     finally:
