@@ -238,9 +238,6 @@ class Vigil:
             self._waiters.remove(over)
             both.cancel()
             await asyncio.wait([both])
-            # A gathering that was cancelled keeps that as an exception, and complains if nobody looks at it.
-            if not both.cancelled():
-                both.exception()
 
     # --- what is due ------------------------------------------------------------------------------------
 
