@@ -12,7 +12,7 @@ from types import FrameType
 from typing import ClassVar
 
 from textual.app import App
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
@@ -20,6 +20,7 @@ from textual.widget import Widget
 
 from manager.client import ManagerClient
 from tui import glyphs, palette, themes
+from tui.driver import ThriftyDriver
 from tui.line import Ink
 from tui.preferences import Preferences
 from tui.readonly import ReadOnlyClient
@@ -31,6 +32,14 @@ __all__ = ["ExtraKey", "TrunklineApp"]
 
 log = logging.getLogger(__name__)
 
+_REDRAW = Binding(
+    "ctrl+l",
+    "redraw",
+    "redraw",
+    id="redraw",
+    show=False,
+    tooltip="draw everything anew, whatever stands there",
+)
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 Handler = Callable[[int, FrameType | None], object] | int | None
 
@@ -46,7 +55,7 @@ class TrunklineApp(App[None], inherit_bindings=False):
 
     CSS_PATH = Path(__file__).with_name("trunkline.tcss")
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {palette.Actions}
-    BINDINGS: ClassVar[list[BindingType]] = [palette.KEY]
+    BINDINGS: ClassVar[list[BindingType]] = [palette.KEY, _REDRAW]
     TITLE = "trunkline"
 
     def __init__(
@@ -70,7 +79,7 @@ class TrunklineApp(App[None], inherit_bindings=False):
         """
         wanted = preferences or Preferences()
         # Textual decides before it knows the theme how it will leave colours out.
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        super().__init__(driver_class=ThriftyDriver, ansi_color=True if "NO_COLOR" in os.environ else None)
         self._handlers: dict[int, Handler] = {}
         colours = themes.load(self._theme_name(wanted.theme))
         self._dress(colours)
@@ -80,6 +89,9 @@ class TrunklineApp(App[None], inherit_bindings=False):
         self._ink = Ink(colours, signs)
         self._ink.privacy.on = wanted.privacy
         self._ink.privacy.learn_site(title)
+        self._ink.tempo.asked = wanted.slow
+        self._ink.tempo.waiting = self._waiting
+        self._ink.tempo.written = self._written
         self.set_keymap({identity: ",".join(chosen) for identity, chosen in wanted.keys.items()})
         seen = ReadOnlyClient(client) if wanted.read_only else client
         self._dashboard = Dashboard(seen, self._ink, title=title, keys=keys, read_only=wanted.read_only)
@@ -111,6 +123,23 @@ class TrunklineApp(App[None], inherit_bindings=False):
         for screen in self.screen_stack:
             for widget in screen.walk_children(Widget):
                 widget.refresh()
+
+    def _waiting(self) -> int:
+        return self._driver.waiting if isinstance(self._driver, ThriftyDriver) else 0
+
+    def _written(self) -> int:
+        return self._driver.written if isinstance(self._driver, ThriftyDriver) else 0
+
+    def on_resize(self) -> None:
+        self._forget_terminal()
+
+    def action_redraw(self) -> None:
+        self._forget_terminal()
+        self.screen.refresh(layout=True)
+
+    def _forget_terminal(self) -> None:
+        if isinstance(self._driver, ThriftyDriver):
+            self._driver.difference.forget()
 
     def action_command_palette(self) -> None:
         self.push_screen(palette.Palette())

@@ -9,7 +9,9 @@ from manager.model import BudgetStatus, MuteStatus, Position, Snapshot, Status
 from tui import phases
 
 _LATENCY_STEP = 4 / 3
-"""A latency is shown anew when it has moved by a third."""
+"""A latency is shown anew when it has moved by a third,"""
+_LATENCY_JITTER = 0.005
+"""and by more than the seconds that a busy machine adds to any round trip."""
 
 
 class Change(enum.IntEnum):
@@ -110,7 +112,7 @@ class Board:
         latency, shown = status.latency, self._latencies.get(status.name)
         if latency is None:
             return self._latencies.pop(status.name, None) is not None
-        if shown is None or latency >= shown * _LATENCY_STEP or latency <= shown / _LATENCY_STEP:
+        if shown is None or _moved(shown, latency):
             self._latencies[status.name] = latency
             return True
         return False
@@ -119,6 +121,11 @@ class Board:
     def up(self) -> int:
         """How many connections have a usable session."""
         return sum(status.phase.connected for status in self.statuses.values())
+
+
+def _moved(shown: float, latency: float) -> bool:
+    low, high = sorted((shown, latency))
+    return high >= low * _LATENCY_STEP and high - low >= _LATENCY_JITTER
 
 
 def _appearance(status: Status) -> tuple[object, ...]:

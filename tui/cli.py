@@ -51,6 +51,7 @@ _config_option = click.option(
 )
 @click.option("--read-only", is_flag=True, default=None, help="Look, and touch nothing.")
 @click.option("--privacy", is_flag=True, default=None, help="Hide names and addresses.")
+@click.option("--slow", is_flag=True, default=None, help="Draw half as often, for a slow line.")
 @click.version_option(version("trunkline"), prog_name="trunkline")
 @click.pass_context
 def main(context: click.Context, /, path: Path | None, **wishes: str | bool | None) -> None:

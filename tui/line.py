@@ -13,6 +13,7 @@ from tui.formats import Align, fit
 from tui.glyphs import Glyphs
 from tui.privacy import Privacy
 from tui.sanitise import clean
+from tui.tempo import Tempo
 from tui.themes import Palette
 
 _BOLD = Style(bold=True)
@@ -25,6 +26,7 @@ class Ink:
     palette: Palette
     glyphs: Glyphs
     privacy: Privacy = field(default_factory=Privacy)
+    tempo: Tempo = field(default_factory=Tempo)
 
     def seen(self, text: str) -> str:
         """Return what of a text reaches the screen: harmless, without names where they are hidden."""

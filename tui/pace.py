@@ -7,6 +7,8 @@ from collections.abc import Callable
 from textual.timer import Timer
 from textual.widget import Widget
 
+from tui.tempo import Tempo
+
 URGENT = 0.05
 """Seconds between two repaints for what an operator waits to see: another phase."""
 CALM = 0.1
@@ -20,8 +22,11 @@ _MANY = 5
 class Pace:
     """Calls `draw` at once after a quiet time, else when the interval since the last call is over."""
 
-    def __init__(self, owner: Widget, clock: Callable[[], float], draw: Callable[[], None]) -> None:
+    def __init__(
+        self, owner: Widget, clock: Callable[[], float], draw: Callable[[], None], tempo: Tempo
+    ) -> None:
         self._owner = owner
+        self._tempo = tempo
         self._clock = clock
         self._draw = draw
         self._last = float("-inf")
@@ -36,15 +41,14 @@ class Pace:
         if self._busy and interval:
             interval = max(interval, BUSY)
         now = self._clock()
-        due = max(now, self._last + interval)
+        due = self._tempo.due(now, self._last, interval)
         if self._due is not None and self._due <= due:
             return
         self.cancel()
         if due <= now:
             self._run()
-            return
-        self._due = due
-        self._timer = self._owner.set_timer(due - now, self._run)
+        else:
+            self._run_at(due, now)
 
     def cancel(self) -> None:
         """Forget what was asked for."""
@@ -53,8 +57,16 @@ class Pace:
             self._timer.stop()
             self._timer = None
 
+    def _run_at(self, due: float, now: float) -> None:
+        self._due = due
+        self._timer = self._owner.set_timer(due - now, self._run)
+
     def _run(self) -> None:
         self.cancel()
+        now = self._clock()
+        if self._tempo.held_up():
+            self._run_at(now + BUSY, now)
+            return
         self._busy, self._requests = self._requests > _MANY, 0
-        self._last = self._clock()
+        self._last = now
         self._draw()

@@ -31,6 +31,8 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
     """Look, and touch nothing."""
     privacy: bool = False
     """Begin with names and addresses hidden."""
+    slow: bool = False
+    """Draw half as often, as for a terminal that does not keep up."""
     keys: Mapping[str, tuple[str, ...]] = {}
     """By the id of what they do."""
 
@@ -58,6 +60,7 @@ def load(path: Path) -> Preferences:
         mouse=root.flag("mouse", default=False),
         read_only=root.flag("read_only", default=False),
         privacy=root.flag("privacy", default=False),
+        slow=root.flag("slow", default=False),
         keys=_keys(root),
     )
     root.unknown()

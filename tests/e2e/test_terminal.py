@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import os
 import pty
-import re
 import signal
 import struct
 import subprocess
@@ -19,8 +18,8 @@ import pytest
 
 from manager.lab.faults import Fault
 from tests.e2e.conftest import CANARY, PATIENCE, command
+from tests.grid import Grid
 
-_ESCAPES = re.compile(rb"\x1b(\[[0-9;?<>=]*\$?[a-zA-Z]|\][^\x07\x1b]*(\x07|\x1b\\)|[=>()][0-9A-B]?)")
 LEAVE_SCREEN = b"\x1b[?1049l"
 SHOW_CURSOR = b"\x1b[?25h"
 
@@ -35,6 +34,7 @@ class Terminal:
         self.before = termios.tcgetattr(slave)
         self.slave = slave
         self.written = b""
+        self.grid = Grid(columns, lines)
         self.process = subprocess.Popen(
             arguments,
             env=environment,
@@ -51,25 +51,24 @@ class Terminal:
         try:
             while chunk := os.read(self.master, 65536):
                 self.written += chunk
+                self.grid.feed(chunk)
         except (BlockingIOError, OSError):
             return
 
     @property
     def text(self) -> str:
-        return _ESCAPES.sub(b"", self.written).decode(errors="replace")
+        """What is on the screen, or was left above it."""
+        return "\n".join(self.grid.text)
 
     async def shows(self, text: str) -> None:
-        """Wait until a text has been drawn since the last `forget`."""
+        """Wait until a text stands on the screen."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while text not in self.text:
                     self.read()
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            raise AssertionError(f"{text!r} was not drawn: {self.text[-2000:]!r}") from None
-
-    def forget(self) -> None:
-        self.written = b""
+            raise AssertionError(f"{text!r} was not drawn:\n{self.text}") from None
 
     def press(self, keys: str) -> None:
         os.write(self.master, keys.encode())
@@ -162,7 +161,7 @@ async def test_a_terminal_that_cannot_place_characters_is_refused_before_the_scr
     terminal = terminals("--config", settings, TERM=kind)
     assert await terminal.ended() == 1
     assert b"\x1b" not in terminal.written
-    assert "trunkline watch" in terminal.text
+    assert b"trunkline watch" in terminal.written
 
 
 async def test_a_second_dashboard_says_who_holds_the_settings(terminals, settings):
@@ -170,7 +169,7 @@ async def test_a_second_dashboard_says_who_holds_the_settings(terminals, setting
     await first.shows("lab-ami")
     second = terminals("--config", settings)
     assert await second.ended() == 3
-    assert str(first.pid) in second.text
+    assert str(first.pid) in second.written.decode()
     assert LEAVE_SCREEN not in second.written
 
 
@@ -189,7 +188,7 @@ async def test_no_secret_is_drawn_and_no_hostile_text_reaches_the_terminal(
     await terminal.shows("Quitting")
     terminal.press("q")
     await terminal.ended()
-    assert CANARY.encode() not in terminal.written
+    assert not any(CANARY in line for line in terminal.grid.seen)
     assert b"\x1b]52" not in terminal.written
     for path in home.rglob("*"):
         assert not path.is_file() or CANARY.encode() not in path.read_bytes()

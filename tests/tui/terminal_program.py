@@ -37,7 +37,8 @@ class Program(TrunklineApp):
             number += 1
             for status in exchange():
                 client.change(status.name, phase=Phase.WAITING, attempt=number, **waiting(9, 9))
-            self.refresh(layout=True)
+            # Whole pictures, whatever stands there: less would not fill the terminal.
+            self.action_redraw()
             (folder / "beat").write_text(str(time.monotonic()))
             await asyncio.sleep(0.02)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tui.pace import BUSY, CALM, URGENT, Pace
+from tui.tempo import RATE, Tempo
 
 
 class Owner:
@@ -16,7 +17,8 @@ class Owner:
         self.now = 0.0
         self.drawn: list[float] = []
         self._timer: tuple[float, Callable[[], None]] | None = None
-        self.pace = Pace(self, lambda: self.now, lambda: self.drawn.append(self.now))
+        self.tempo = Tempo(lambda: self.now)
+        self.pace = Pace(self, lambda: self.now, lambda: self.drawn.append(self.now), self.tempo)
 
     def set_timer(self, delay: float, callback: Callable[[], None]) -> Owner:
         self._timer = (self.now + delay, callback)
@@ -88,3 +90,60 @@ def test_what_must_be_drawn_now_is_drawn_now_however_much_happens(owner):
     owner.ask(times=1000, every=0.002, interval=CALM)
     owner.pace.request(0)
     assert owner.drawn[-1] == owner.now
+
+
+def test_a_picture_waits_for_as_long_as_the_bytes_of_the_one_before_take(owner):
+    written = 0
+    owner.tempo.written = lambda: written
+    owner.pace.request(CALM)
+    written += RATE // 2
+    owner.pace.request(URGENT)
+    owner.until(0.49)
+    assert owner.drawn == [0]
+    owner.until(0.51)
+    assert owner.drawn == [0, 0.5]
+
+
+def test_however_much_was_written_a_second_is_the_longest_wait(owner):
+    written = 0
+    owner.tempo.written = lambda: written
+    owner.pace.request(CALM)
+    written += 100 * RATE
+    owner.ask(2, 0.01, CALM)
+    owner.until(10)
+    assert owner.drawn == [0, 1]
+
+
+def test_what_a_key_asks_for_waits_for_no_bytes(owner):
+    owner.tempo.written = lambda: 100 * RATE
+    owner.pace.request(CALM)
+    owner.pace.request(0)
+    assert owner.drawn == [0]
+
+
+def test_a_slow_terminal_is_drawn_on_half_as_often_when_somebody_says_so(owner):
+    owner.tempo.asked = True
+    owner.ask(2, 0, CALM)
+    owner.until(10)
+    assert owner.drawn == [0, 2 * CALM]
+
+
+def test_a_terminal_that_falls_behind_counts_as_slow_until_a_minute_after_it_has_caught_up(owner):
+    owner.tempo.waiting = lambda: 4
+    owner.pace.request(CALM)
+    assert owner.tempo.slow
+    owner.tempo.waiting = lambda: 0
+    owner.until(59)
+    assert owner.tempo.slow
+    owner.until(61)
+    assert not owner.tempo.slow
+
+
+def test_nothing_is_drawn_for_a_terminal_that_takes_nothing_and_the_newest_once_it_does(owner):
+    owner.tempo.waiting = lambda: 8
+    owner.ask(20, 0.05, URGENT)
+    owner.until(5)
+    assert owner.drawn == []
+    owner.tempo.waiting = lambda: 0
+    owner.until(6)
+    assert len(owner.drawn) == 1

@@ -93,9 +93,9 @@ class Dashboard(Screen[None], inherit_bindings=False):
         for key in keys:
             self._bindings.bind(key.key, f"extra({key.key!r})", key.description)
         self._resting = False
-        self._judged = -1
-        """Version of the board that the header speaks of."""
-        self._rows_pace = Pace(self, time.monotonic, self._draw_board)
+        self._judged: object = None
+        """What the header speaks of."""
+        self._rows_pace = Pace(self, time.monotonic, self._draw_board, ink.tempo)
         self._follower = Follower(client, self)
         self._connections = Connections(
             ink, client, self.board, lambda: self._rows_pace.request(0), read_only=read_only
@@ -148,8 +148,9 @@ class Dashboard(Screen[None], inherit_bindings=False):
             return
         self._ink.privacy.learn(self.board.statuses.values())
         self._connections.update()
-        if self._judged != self.board.version:
-            self._judged = self.board.version
+        judged = (self.board.version, self._ink.tempo.slow)
+        if self._judged != judged:
+            self._judged = judged
             self._gauge.update()
             self._counts.update()
             self._verdicts.update()

@@ -14,12 +14,15 @@ from textual.widget import Widget
 
 from tui.columns import Columns
 from tui.row import Countdown
+from tui.tempo import Tempo
 
 if TYPE_CHECKING:
     from tui.widgets.table import ConnectionTable
 
 _NEXT_TICK = 0.1
 """Seconds between two ticks at least; rows whose seconds change within it change together."""
+_SLOW_TICK = 2.0
+"""The same on a slow terminal, or while it takes nothing."""
 
 
 class CountdownCells(Widget):
@@ -50,8 +53,11 @@ class CountdownCells(Widget):
 class Ticker:
     """Repaints the seconds and bars of countdowns when they change, and sleeps until the next one does."""
 
-    def __init__(self, bars: CountdownCells, seconds: CountdownCells, tick: Callable[[], None]) -> None:
+    def __init__(
+        self, bars: CountdownCells, seconds: CountdownCells, tick: Callable[[], None], tempo: Tempo
+    ) -> None:
         """Prepare; `tick` is called when a countdown says something else."""
+        self._tempo = tempo
         self.bars = bars
         self.seconds = seconds
         self.paused = False
@@ -78,6 +84,9 @@ class Ticker:
             self._timer = None
         if self.paused:
             return
+        if self._tempo.held_up():
+            self._timer = self.seconds.set_timer(_SLOW_TICK, self._tick)
+            return
         now = time.monotonic()
         before, self._shown = self._shown, {}
         for y, countdown in countdowns.items():
@@ -90,4 +99,5 @@ class Ticker:
                 self.seconds.refresh_line(y)
         changes = [change for each in countdowns.values() if (change := each.next_change(now)) is not None]
         if changes:
-            self._timer = self.seconds.set_timer(max(min(changes), _NEXT_TICK), self._tick)
+            soonest = _SLOW_TICK if self._tempo.slow else _NEXT_TICK
+            self._timer = self.seconds.set_timer(max(min(changes), soonest), self._tick)

@@ -63,7 +63,8 @@ class Counts(OneLine):
             return Line(self._ink, width).to(1).add("asking the manager", "muted").strip()
         muted = self._muted()
         hidden = "names hidden" if self._ink.privacy.on else ""
-        all_marks = " · ".join(filter(None, (muted, *self._marks, hidden)))
+        slow = "slow terminal" if self._ink.tempo.slow else ""
+        all_marks = " · ".join(filter(None, (muted, *self._marks, hidden, slow)))
         for words, marks in ((True, all_marks), (False, all_marks), (False, muted), (False, "")):
             line = self._line(width, marks, words=words)
             if not line.clipped:

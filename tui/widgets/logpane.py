@@ -84,7 +84,7 @@ class LogPane(Vertical):
         super().__init__(id="log-pane")
         self._store = LogStore(limit)
         self._view = LogView(self._store)
-        self._pace = Pace(self, time.monotonic, self._draw)
+        self._pace = Pace(self, time.monotonic, self._draw, ink.tempo)
         self._resting = False
         self._screen_height = 0
         self.log_lines = EventLog(ink, self._view)

@@ -65,7 +65,9 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor: str | None = None
         self._cursor_at = 0
         self._unfolded: set[str] = set()
-        self._ticker = Ticker(CountdownCells(self, id="bars"), CountdownCells(self, id="seconds"), self.tick)
+        self._ticker = Ticker(
+            CountdownCells(self, id="bars"), CountdownCells(self, id="seconds"), self.tick, ink.tempo
+        )
 
     @property
     def windows(self) -> tuple[CountdownCells, CountdownCells]:
