@@ -1,4 +1,5 @@
-"""A lab server in a process of its own: `down SECONDS` takes it away, `logins` tells of logins."""
+"""A lab server in a process of its own: `down SECONDS` takes it away, `logins` tells of logins,
+`pings` how many there were since it was last asked."""
 
 from __future__ import annotations
 
@@ -27,6 +28,8 @@ def server_of(kind: str) -> LabServer:
 async def main(kind: str) -> None:
     async with server_of(kind) as server:
         server.logged_in_at = deque(maxlen=100_000)
+        if isinstance(server, AmiServer):
+            server.actions = deque(maxlen=100_000)
 
         async def handle(words: list[Any]) -> object:
             match words:
@@ -34,6 +37,11 @@ async def main(kind: str) -> None:
                     return server.port
                 case ["logins"]:
                     return list(server.logged_in_at)
+                case ["pings"]:
+                    assert isinstance(server, AmiServer)
+                    pings = server.actions.count("Ping")
+                    server.actions.clear()
+                    return pings
                 case ["hang"]:
                     server.fault = Fault.HANG
                     return time.monotonic()

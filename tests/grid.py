@@ -84,9 +84,9 @@ class Grid:
             self._place(character, cell_len(character))
 
     def _place(self, character: str, width: int) -> None:
-        row, styles = self.cells[self._line], self.styles[self._line]
-        if width == 0 or self._column + width > self.columns:
+        if width == 0 or self._column + width > self.columns or self._line >= len(self.cells):
             return
+        row, styles = self.cells[self._line], self.styles[self._line]
         for column in range(self._column, self._column + width):
             # Half of something wide that is written over is blank from then on.
             if row[column] == "" and column:
