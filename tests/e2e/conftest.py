@@ -18,9 +18,9 @@ from manager.lab.registrar import Registrar
 from manager.lab.sip import SipServer
 from manager.lab.websocket import WebSocketServer
 from manager.secret import Secret
+from tests.terminal import PATIENCE
 
 CANARY = "canary-9d2f4c"
-PATIENCE = 30.0
 
 SETTINGS = """
 [defaults]

@@ -15,7 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_COMMANDS = {"debootstrap": "debootstrap", "ip": "iproute2", "openssl": "openssl"}
+_COMMANDS = {
+    "debootstrap": "debootstrap",
+    "ip": "iproute2",
+    "openssl": "openssl",
+    "ssh": "openssh-client",
+    "sshd": "openssh-server",
+    "tmux": "tmux",
+}
 """Commands that the fixtures run on this machine, and the package of each."""
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes", "LC_ALL": "C.UTF-8"}
 _STAMP = "etc/trunkline-packages"
@@ -97,7 +104,23 @@ def prepare_machine() -> None:
     missing = sorted(package for command, package in _COMMANDS.items() if shutil.which(command) is None)
     if missing:
         run("apt-get", "update", "-qq")
-        run("apt-get", "install", "--yes", "-qq", "--no-install-recommends", *missing)
+        with _starting_nothing():
+            run("apt-get", "install", "--yes", "-qq", "--no-install-recommends", *missing)
+
+
+@contextmanager
+def _starting_nothing() -> Iterator[None]:
+    """Keep packages from starting services, unless this machine has a rule of its own (invoke-rc.d(8))."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()
 
 
 def _cache() -> Path:
