@@ -30,7 +30,7 @@ def log() -> list[Row]:
         rows.append(
             Row(
                 f"the whole screen under {events:,.0f} events a second, one in ten a change of phase",
-                f"{ours.bytes / 1000:.1f} kB a second, {ours.cpu:.0%} of a core, {ours.drawing:.0%} the screen",
+                f"{ours.bytes / 1000:.1f} kB a second, {ours.cpu:.0%} of a core, {ours.drawing:.0%} drawing",
                 "toolong following as many lines",
                 f"{theirs.bytes / 1000:.0f} kB a second, {theirs.cpu:.0%}",
                 f"≤ {most // 1000} kB{', ≤ 10 %' if rate == RATES[0][0] else ''}",

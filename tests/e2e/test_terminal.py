@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import termios
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from manager.lab.faults import Fault
 from tests.e2e.conftest import CANARY, command
+from tests.hostile import HOSTILE
 from tests.terminal import PATIENCE, Terminal
 
 LEAVE_SCREEN = b"\x1b[?1049l"
@@ -121,6 +123,23 @@ async def test_no_secret_is_drawn_and_no_hostile_text_reaches_the_terminal(
     assert b"\x1b]52" not in terminal.written
     for path in home.rglob("*"):
         assert not path.is_file() or CANARY.encode() not in path.read_bytes()
+
+
+OUR_OWN = re.compile(r"\x1b\[[?<>][\d$]*[hlup]|\x1b\]22;default\x07")
+"""Modes, queries and the shape of the pointer, which come from the screen itself."""
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_what_a_caller_calls_itself_is_never_obeyed_by_the_terminal(terminals, settings, sip, hostile):
+    terminal = terminals("--config", settings)
+    await terminal.shows("registered")
+    await sip.call("6001", f"call{hostile}er")
+    await sip.call("6001", "the last one")
+    await terminal.shows("the last one")
+    os.kill(terminal.pid, signal.SIGTERM)
+    await terminal.ended()
+    assert b"\x1b[31m" not in terminal.written
+    assert [strange for strange in terminal.grid.strange if not OUR_OWN.fullmatch(strange)] == []
 
 
 async def test_the_demo_shows_itself_and_ends(terminals):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from rich.cells import cell_len
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -36,7 +37,7 @@ def screen_text(app: App) -> list[str]:
     update = app.screen._compositor.render_strips(app.size)
     assert len(update) == height
     lines = [strip.text for strip in update]
-    assert all(len(line) <= width for line in lines)
+    assert all(cell_len(line) <= width for line in lines)
     return lines
 
 

@@ -1,6 +1,6 @@
 """Run in a terminal by tests: the dashboard under its watchdog.
 
-terminal_program.py FOLDER calm|flood|stuck    writes what it does into FOLDER
+terminal_program.py FOLDER calm|busy|flood|stuck    writes what it does into FOLDER
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ class Program(TrunklineApp):
             number += 1
             for status in exchange():
                 client.change(status.name, phase=Phase.WAITING, attempt=number, **waiting(9, 9))
-            # Whole pictures, whatever stands there: less would not fill the terminal.
-            self.action_redraw()
+            if story != "busy":
+                # Whole pictures, whatever stands there: less would not fill the terminal.
+                self.action_redraw()
             (folder / "beat").write_text(str(time.monotonic()))
+            (folder / "waiting").write_text(str(self._waiting()))
             await asyncio.sleep(0.02)
 
 

@@ -9,6 +9,7 @@ from manager.model import Phase
 from tests.tui.fake_client import connection, exchange, slow
 from tui import phases
 from tui.arrange import Blank, Fold, Heading, Note, Single, arrange
+from tui.ordering import read_ordering
 
 
 def shape(lines) -> list[str]:
@@ -127,9 +128,24 @@ statuses_of_all_kinds = st.lists(
 ).map(lambda kinds: [connection(f"c{i}", t, p, host=f"h{h}") for i, (p, t, h) in enumerate(kinds)])
 
 
-@given(statuses_of_all_kinds, st.integers(min_value=1, max_value=50))
-def test_no_connection_is_lost_and_no_problem_hides_in_a_fold_of_well_ones(statuses, height):
-    lines = arrange(statuses, height)
+folds = st.frozensets(
+    st.sampled_from(
+        ["type:sip:up", "type:ami:up", "host:sip:h0", "host:ami:h1", "type:x:paused", "trouble:sip:h0"]
+    )
+)
+
+
+@given(
+    statuses_of_all_kinds,
+    st.integers(min_value=1, max_value=50),
+    folds,
+    st.integers(0, 40),
+    st.sampled_from(["", "-latency", "name", "phase -name"]),
+)
+def test_no_connection_is_lost_and_no_problem_hides_in_a_fold_of_well_ones(
+    statuses, height, unfolded, kept, ordering
+):
+    lines = arrange(statuses, height, unfolded=unfolded, keep=f"c{kept}", ordering=read_ordering(ordering))
     shown = [s for line in lines if isinstance(line, Single) for s in [line.status]]
     folded = [s for line in lines if isinstance(line, Fold) for s in line.statuses]
     assert sorted(s.name for s in shown + folded) == sorted(s.name for s in statuses)
@@ -138,3 +154,4 @@ def test_no_connection_is_lost_and_no_problem_hides_in_a_fold_of_well_ones(statu
             assert len(line.statuses) > 1
             # What shares a row is equally well or equally ill.
             assert len({phases.attention(s) for s in line.statuses}) == 1
+            assert len({phases.well(s) for s in line.statuses}) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,10 @@ from textual.events import Paste
 
 from manager.events import LoginWithheld, ProbeFailed, Reported
 from manager.model import BudgetStatus, Failure, FailureClass, Phase, Result, Stage
+from tests.hostile import HOSTILE
 from tests.tui.conftest import screen_text, seen, text_seen
 from tests.tui.fake_client import FakeClient, connection, waiting
+from tests.tui.meter import SIZE, Meter
 from tui import glyphs, themes
 from tui.app import ExtraKey, TrunklineApp
 from tui.line import Ink, Line
@@ -99,6 +102,39 @@ async def test_hostile_text_reaches_no_sink_in_any_phase(phase, size):
         await pilot.press("slash", "z", "z")
         await text_seen(pilot, "nothing matches")
         check(app)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_the_bytes_for_a_terminal_hold_text_and_its_colours_alone(hostile):
+    failure = Failure(kind=FailureClass.TRANSIENT, stage=Stage.CONNECT, reason=hostile, hint=hostile)
+    facts = {"version": hostile, "calls": 1, "subprotocol": hostile, "registrar": hostile, hostile: hostile}
+    client = FakeClient(
+        *[
+            connection(
+                f"{number}{hostile}",
+                kind,
+                phase,
+                host=hostile,
+                endpoint=hostile,
+                facts=facts,
+                failure=failure,
+            )
+            for number, (kind, phase) in enumerate(product(("sip", "ami", "websocket", hostile), Phase))
+        ],
+        budgets=(BudgetStatus(host=hostile, used=4, limit=4, window=600.0, next_free=None),),
+    )
+    app = Meter(client, title=hostile, keys=[ExtraKey("x", hostile, hostile.__add__)])
+    async with app.run_test(size=SIZE) as pilot:
+        await seen(pilot, lambda: app.screen.board.loaded)
+        for status in list(client.statuses.values())[:9]:
+            client.emit(ProbeFailed, status=status, probe=hostile, failure=failure)
+            client.emit(Reported, status=status, report=hostile, text=hostile, fields={hostile: hostile})
+            client.emit(LoginWithheld, status=status, host=hostile)
+        await pilot.press("question_mark")
+        await pilot.press("escape", "p")
+        await pilot.pause()
+        check(app)
+    assert app.grid.strange == []
 
 
 def check(app: TrunklineApp) -> None:

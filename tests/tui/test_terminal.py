@@ -139,6 +139,23 @@ def test_a_terminal_that_does_not_read_does_not_keep_the_program_from_ending(sta
     assert LEAVES_THE_ALTERNATE_SCREEN in terminal.output[-200:]
 
 
+def test_a_busy_program_goes_on_while_its_terminal_does_not_read_and_shows_the_newest_once_it_does(start):
+    terminal = start("busy")
+    terminal.until(lambda: b"desk" in terminal.output)
+    terminal.until(lambda: int(terminal.trace("waiting") or 0) >= 8, reading=False)
+    beats: set[str] = set()
+
+    def gone_on() -> bool:
+        beats.add(terminal.trace("beat"))
+        assert not terminal.frozen()
+        return len(beats) > 150
+
+    terminal.until(gone_on, reading=False)
+    assert int(terminal.trace("waiting")) < 30
+    terminal.until(lambda: terminal.trace("waiting") == "0")
+    terminal.until(lambda: b"slow terminal" in terminal.output)
+
+
 def test_last_words_that_do_not_come_to_an_end_are_not_waited_for(start):
     terminal = start("stuck")
     terminal.until(lambda: b"desk" in terminal.output)
