@@ -15,7 +15,19 @@ from bench.table import Row, table
 from tests.real.debian import NotHereError
 
 FOLDER = Path(__file__).parent
-NAMES = ("recovery", "siblings", "hung", "logins", "freeze", "held", "registrations", "ring", "imports")
+NAMES = (
+    "recovery",
+    "siblings",
+    "hung",
+    "logins",
+    "freeze",
+    "held",
+    "registrations",
+    "ring",
+    "imports",
+    "dashboard",
+    "busy",
+)
 LIBRARIES = ("websockets", "panoramisk", "tenacity", "msgspec", "pyee", "aiosipua")
 
 
