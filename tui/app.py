@@ -12,7 +12,7 @@ from types import FrameType
 from typing import ClassVar
 
 from textual.app import App
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.command import Provider
 from textual.screen import Screen
 from textual.scrollbar import ScrollBar, ScrollBarRender
@@ -32,14 +32,6 @@ __all__ = ["ExtraKey", "TrunklineApp"]
 
 log = logging.getLogger(__name__)
 
-_REDRAW = Binding(
-    "ctrl+l",
-    "redraw",
-    "redraw",
-    id="redraw",
-    show=False,
-    tooltip="draw everything anew, whatever stands there",
-)
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 Handler = Callable[[int, FrameType | None], object] | int | None
 
@@ -55,7 +47,7 @@ class TrunklineApp(App[None], inherit_bindings=False):
 
     CSS_PATH = Path(__file__).with_name("trunkline.tcss")
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {palette.Actions}
-    BINDINGS: ClassVar[list[BindingType]] = [palette.KEY, _REDRAW]
+    BINDINGS: ClassVar[list[BindingType]] = [palette.KEY]
     TITLE = "trunkline"
 
     def __init__(

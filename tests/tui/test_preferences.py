@@ -8,8 +8,9 @@ from manager.config import ConfigError
 from manager.model import Phase
 from tests.tui.conftest import screen_text, seen, text_gone, text_seen
 from tests.tui.driving import app_of, keys
-from tests.tui.fake_client import connection, exchange
+from tests.tui.fake_client import FakeClient, connection, exchange
 from tui import keymap, preferences
+from tui.app import TrunklineApp
 from tui.preferences import Preferences
 
 
@@ -36,7 +37,7 @@ def test_no_file_leaves_everything_as_it_comes(tmp_path):
 
 def test_everything_can_be_set(file):
     path = file(
-        'theme = "ansi"\nascii = true\nmouse = true\nread_only = true\nprivacy = true\n'
+        'theme = "ansi"\nascii = true\nmouse = true\nread_only = true\nprivacy = true\nslow = true\n'
         '[keys]\n"rows.reconnect" = "x"\nquit = ["Q", "ctrl+c"]\n'
     )
     assert preferences.load(path) == Preferences(
@@ -45,6 +46,7 @@ def test_everything_can_be_set(file):
         mouse=True,
         read_only=True,
         privacy=True,
+        slow=True,
         keys={"rows.reconnect": ("x",), "quit": ("Q", "ctrl+c")},
     )
 
@@ -197,3 +199,21 @@ async def test_a_broken_theme_of_one_s_own_is_told_and_not_worn(tmp_path):
         await text_seen(pilot, "cannot be used")
         await pilot.press("escape")
         await text_seen(pilot, "desk-6001")
+
+
+@pytest.mark.parametrize("slow", [True, False])
+async def test_a_slow_terminal_is_a_mark_in_the_header(slow):
+    app = TrunklineApp(FakeClient(connection("desk")), preferences=Preferences(slow=slow))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_seen(pilot, "desk")
+        assert any("slow terminal" in line for line in screen_text(app)) is slow
+
+
+async def test_a_terminal_that_falls_behind_gets_the_mark_with_the_next_picture():
+    client = FakeClient(connection("desk"))
+    app = TrunklineApp(client)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_seen(pilot, "desk")
+        app._ink.tempo.waiting = lambda: 4
+        client.change("desk", drops=1, failures=1, phase=Phase.SUSPECT)
+        await text_seen(pilot, "slow terminal")

@@ -67,6 +67,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         ),
         _key("T", "app.themes", "theme", "choose a theme", show=False),
         _key("H", "app.privacy", "hide", "hide names and addresses; again shows them", show=False),
+        _key("ctrl+l", "app.redraw", "redraw", "draw everything anew, whatever stands there", show=False),
         _key("question_mark", "help", "help", "this page"),
         _key(
             "q,ctrl+c", "quit", "quit",
