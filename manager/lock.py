@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import shlex
 import sys
@@ -18,6 +17,7 @@ import msgspec
 import platformdirs
 
 from manager.errors import TrunklineError
+from manager.places import key_of
 from manager.text import quoted
 
 _MAX_BYTES = 4096
@@ -117,11 +117,6 @@ class InstanceLock:
             return os.path.samestat(self._path.stat(follow_symlinks=False), os.fstat(descriptor))
         except FileNotFoundError:
             return False
-
-
-def key_of(config: Path) -> str:
-    """Return a name for what belongs to a configuration, the same by whatever path it is reached."""
-    return hashlib.sha256(os.fsencode(config.resolve())).hexdigest()[:16]
 
 
 def _write(descriptor: int) -> None:

@@ -44,7 +44,7 @@ class Record(Protocol):
         """Keep a message that went over the wire just now."""
 
 
-class WireMessage(msgspec.Struct, frozen=True, kw_only=True):
+class WireMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="message"):
     """One message of the protocol. Its texts are the peer's, control characters and all."""
 
     position: Position

@@ -24,7 +24,8 @@ import platformdirs
 
 from manager.embedded import EmbeddedClient
 from manager.errors import TrunklineError
-from manager.lock import InstanceLock, key_of
+from manager.lock import InstanceLock
+from manager.places import key_of
 from manager.settings import ConnectionSettings
 from tui.sanitise import clean
 

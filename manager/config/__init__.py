@@ -8,8 +8,9 @@ example of everything.
 from __future__ import annotations
 
 from manager.config.connections import clashes
-from manager.config.file import Configuration, default_path, load
+from manager.config.file import Configuration, load
 from manager.config.mistakes import ConfigError, Mistake
 from manager.config.sample import example
+from manager.places import default_path
 
 __all__ = ["ConfigError", "Configuration", "Mistake", "clashes", "default_path", "example", "load"]

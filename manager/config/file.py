@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import platformdirs
 
 from manager.config.connections import read_connection, read_defaults
 from manager.config.document import Document, read_document
@@ -29,11 +28,6 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     connections: tuple[ConnectionSettings, ...]
     """In the order of the file."""
-
-
-def default_path() -> Path:
-    """Return where the file is looked for when none is named: `trunkline/config.toml` of the platform."""
-    return platformdirs.user_config_path("trunkline", appauthor=False) / "config.toml"
 
 
 def load(path: Path) -> Configuration:

@@ -12,7 +12,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from manager.lock import AlreadyRunningError, InstanceLock, LockUnavailableError, key_of
+from manager.lock import AlreadyRunningError, InstanceLock, LockUnavailableError
+from manager.places import key_of
 
 HOLD = """
 import sys

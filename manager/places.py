@@ -1,0 +1,54 @@
+"""Where what belongs to a configuration is found: the file itself, and the socket of its service.
+
+Imports little: `trunkline status` is over before anything else of trunkline would be loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import platformdirs
+
+_SYSTEM = Path("/run/trunkline")
+"""Where the system's service has its socket."""
+
+
+def default_path() -> Path:
+    """Return where the file is looked for when none is named: `trunkline/config.toml` of the platform."""
+    return platformdirs.user_config_path("trunkline", appauthor=False) / "config.toml"
+
+
+def key_of(config: Path) -> str:
+    """Return a name for what belongs to a configuration, the same by whatever path it is reached."""
+    return hashlib.sha256(os.fsencode(config.resolve())).hexdigest()[:16]
+
+
+def socket_to_serve(config: Path) -> Path:
+    """Return where a service of a configuration listens.
+
+    That is the folder that systemd made for it, else `trunkline` in the user's runtime folder, else in the
+    state folder.
+    """
+    name = f"{key_of(config)}.sock"
+    given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    if given:
+        return Path(given) / name
+    runtime = _runtime_folder()
+    return (runtime / "trunkline" if runtime.is_dir() else _state_folder()) / name
+
+
+def sockets_to_ask(config: Path) -> tuple[Path, ...]:
+    """Return where a service of a configuration may listen, the likeliest first."""
+    name = f"{key_of(config)}.sock"
+    folders = (_runtime_folder() / "trunkline", _state_folder(), _SYSTEM)
+    return tuple(folder / name for folder in folders)
+
+
+def _runtime_folder() -> Path:
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+
+
+def _state_folder() -> Path:
+    return platformdirs.user_state_path("trunkline")

@@ -1,0 +1,158 @@
+"""What can be asked of a service: the interface of `manager.client`, by name.
+
+| method | parameters | answer |
+|---|---|---|
+| `version` | | `protocol`, `trunkline`, `pid`, `config`, `since` |
+| `snapshot` | | `manager.model.Snapshot` |
+| `events` | `since`: a position; from now on without | a subscription; then notifications `events` with `events` and the `position` they lead to |
+| `wire` | `name`, `since`: a position; all that is held without | a subscription; then notifications `wire` with `messages` |
+| `unsubscribe` | `subscription` | nothing |
+| `history` | `name` | `manager.history.History` |
+| `settings` | `name` | rows of `manager.effective.SettingRow`, secrets masked |
+| `reconnect`, `refresh`, `pause`, `resume`, `reload`… | those of the command in `manager.client` | its outcome |
+
+Notifications bear the number of their `subscription`; `ended` says that nothing more follows on one. A `gap`
+among the events says that some are no longer held, or that `since` was of another run, and the position
+then has another epoch: take a new snapshot. Commands go on when the one who asked for them has left.
+"""  # noqa: E501 - a table
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from importlib.metadata import version
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+
+from manager.client import Command
+from manager.embedded import EmbeddedClient
+from manager.events import Event, Gap
+from manager.model import Position, Snapshot
+from manager.service.protocol import UNKNOWN_METHOD, RpcError, read_params
+from manager.wire import WireMessage
+
+PROTOCOL = 1
+"""Another number when an older client could misunderstand; what is merely added does not change it."""
+
+COMMANDS: dict[str, type[msgspec.Struct]] = {
+    str(kind.__struct_config__.tag): kind for kind in get_args(Command)
+}
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """Which service it is."""
+
+    protocol: int
+    trunkline: str
+    """Version of the program."""
+    pid: int
+    config: str
+    since: float
+    """When it was started, in seconds since 1970."""
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """What `GET /v1/status` answers with."""
+
+    service: About
+    snapshot: Snapshot
+
+
+class Named(msgspec.Struct, frozen=True):
+    """Parameters: a connection."""
+
+    name: str
+
+
+class EventsFrom(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Parameters: a place in the stream of events; now where it is missing."""
+
+    since: Position | None = None
+
+
+class WireFrom(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Parameters: a place in what goes over the wire of a connection; the beginning where it is missing."""
+
+    name: str
+    since: Position | None = None
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """Which stream a notification belongs to; parameters of `unsubscribe` as well."""
+
+    subscription: int
+
+
+class EventsTold(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of the notification `events`."""
+
+    subscription: int
+    events: list[Event | Gap]
+    position: Position
+
+
+class WireTold(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of the notification `wire`."""
+
+    subscription: int
+    messages: list[WireMessage | Gap]
+
+
+class Methods:
+    """Answers requests out of a manager."""
+
+    def __init__(self, client: EmbeddedClient, config: Path, since: float) -> None:
+        self._client = client
+        self._about = About(
+            protocol=PROTOCOL,
+            trunkline=version("trunkline"),
+            pid=os.getpid(),
+            config=str(config),
+            since=since,
+        )
+
+    async def overview(self) -> Overview:
+        """Return which service it is and how everything stands."""
+        return Overview(service=self._about, snapshot=await self._client.snapshot())
+
+    async def answer(self, method: str, params: msgspec.Raw) -> object:
+        """Carry a request out and return its result.
+
+        Raises:
+            RpcError: there is no such method, or the parameters do not fit it.
+            manager.errors.TrunklineError: the manager says no.
+        """
+        match method:
+            case "version":
+                return self._about
+            case "snapshot":
+                return await self._client.snapshot()
+            case "history":
+                return await self._client.history(read_params(params, Named).name)
+            case "settings":
+                return await self._client.settings(read_params(params, Named).name)
+        if method not in COMMANDS:
+            raise RpcError(UNKNOWN_METHOD, "there is no such method")
+        return await self._client.command(read_params(params, COMMANDS[method]))
+
+    async def known(self, name: str) -> None:
+        """Return where a connection has the name.
+
+        Raises:
+            manager.errors.UnknownConnectionError: none has.
+        """
+        await self._client.settings(name)
+
+    async def events(self, subscription: int, wanted: EventsFrom) -> AsyncGenerator[EventsTold]:
+        """Yield what notifications about events say."""
+        position = wanted.since or (await self._client.snapshot()).position
+        while True:
+            batch, position = await self._client.next_events(position)
+            yield EventsTold(subscription=subscription, events=batch, position=position)
+
+    async def wire(self, subscription: int, wanted: WireFrom) -> AsyncGenerator[WireTold]:
+        """Yield what notifications about the wire say."""
+        async for message in self._client.wire(wanted.name, wanted.since):
+            yield WireTold(subscription=subscription, messages=[message])
