@@ -9,15 +9,13 @@ import hashlib
 import os
 from pathlib import Path
 
-import platformdirs
-
 _SYSTEM = Path("/run/trunkline")
 """Where the system's service has its socket."""
 
 
 def default_path() -> Path:
     """Return where the file is looked for when none is named: `trunkline/config.toml` of the platform."""
-    return platformdirs.user_config_path("trunkline", appauthor=False) / "config.toml"
+    return _folder("XDG_CONFIG_HOME", ".config") / "trunkline/config.toml"
 
 
 def key_of(config: Path) -> str:
@@ -51,4 +49,10 @@ def _runtime_folder() -> Path:
 
 
 def _state_folder() -> Path:
-    return platformdirs.user_state_path("trunkline")
+    return _folder("XDG_STATE_HOME", ".local/state") / "trunkline"
+
+
+def _folder(variable: str, usual: str) -> Path:
+    """Return a folder of the user as platformdirs does, which would take a fifth of the time of a probe."""
+    named = os.environ.get(variable, "").strip()
+    return Path(named) if named else Path.home() / usual

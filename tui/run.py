@@ -1,4 +1,4 @@
-"""The dashboard over an embedded manager, from the first frame until the last connection is closed."""
+"""The dashboard with its manager, from the first frame until the last connection is closed."""
 
 from __future__ import annotations
 
@@ -15,5 +15,12 @@ def run_app(app: TrunklineApp, client: EmbeddedClient, *, mouse: bool = False) -
     of the terminal itself.
     """
     with Watchdog(client.stop), client:
+        app.run(mouse=mouse)
+    return app.return_code or 0
+
+
+def run_attached(app: TrunklineApp, *, mouse: bool = False) -> int:
+    """Run the dashboard of a manager that is elsewhere and goes on; return the exit code."""
+    with Watchdog(lambda: None):
         app.run(mouse=mouse)
     return app.return_code or 0

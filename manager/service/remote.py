@@ -68,7 +68,7 @@ class RemoteClient:
         """Return every status, the aggregate, and the position in the event stream that they stand for."""
         return await self._ask("snapshot", {}, Snapshot)
 
-    async def events(self, since: Position) -> AsyncIterator[Event | Gap]:
+    async def events(self, since: Position) -> AsyncGenerator[Event | Gap]:
         """Yield the events after a position, then those to come; a `Gap` where some are no longer held."""
         async with aclosing(self._stream("events", EventsFrom(since))) as stream:
             async for params in stream:
@@ -105,7 +105,7 @@ class RemoteClient:
         """
         return await self._ask("settings", Named(name), tuple[SettingRow, ...])
 
-    async def wire(self, name: str, since: Position | None = None) -> AsyncIterator[WireMessage | Gap]:
+    async def wire(self, name: str, since: Position | None = None) -> AsyncGenerator[WireMessage | Gap]:
         """Yield what a connection sent and received after a position, then what follows, secrets masked.
 
         Raises:

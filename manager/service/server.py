@@ -37,7 +37,7 @@ MAX_PEERS = 64
 MAX_CALLS = 1024
 """Requests under way at a time, those of clients that have left included."""
 _OPEN_WITHIN = 3.0
-_CLOSE_WITHIN = 0.4
+CLOSE_WITHIN = 0.4
 """Seconds; with the manager's own 4 s a service ends within 5."""
 _CREDENTIALS = struct.Struct("3i")
 """pid, uid and gid of the process at the other end: `struct ucred` of unix(7)."""
@@ -65,7 +65,7 @@ class ControlServer:
             max_size=MAX_SIZE,
             max_queue=4,
             open_timeout=_OPEN_WITHIN,
-            close_timeout=_CLOSE_WITHIN,
+            close_timeout=CLOSE_WITHIN,
             ping_interval=None,  # the kernel tells at once when the other process has ended
             logger=_library_log,
         )
@@ -85,7 +85,7 @@ class ControlServer:
             await asyncio.wait(calls)
         server.close(code=CloseCode.GOING_AWAY, reason="the service ends")
         with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_WITHIN):
+            async with asyncio.timeout(CLOSE_WITHIN):
                 await server.wait_closed()
         for connection in tuple(server.all_connections):
             connection.transport.abort()

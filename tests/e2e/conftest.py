@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from manager.lab.registrar import Registrar
 from manager.lab.sip import SipServer
 from manager.lab.websocket import WebSocketServer
 from manager.secret import Secret
-from tests.terminal import PATIENCE
+from tests.terminal import PATIENCE, Terminal
 
 CANARY = "canary-9d2f4c"
 
@@ -143,3 +143,16 @@ def start(environment: dict[str, str]):
             await process.communicate()
 
     return start
+
+
+@pytest.fixture
+def terminals(environment: dict[str, str]) -> Iterator:
+    opened: list[Terminal] = []
+
+    def open_terminal(*arguments: str | Path, size: tuple[int, int] = (120, 40), **changes: str) -> Terminal:
+        opened.append(Terminal(command(*arguments), environment | changes, size))
+        return opened[-1]
+
+    yield open_terminal
+    for terminal in opened:
+        terminal.close()

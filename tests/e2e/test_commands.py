@@ -73,13 +73,13 @@ def test_without_a_terminal_the_dashboard_is_refused_with_a_word(environment, ar
 def test_the_version_and_the_help_are_there(environment):
     assert run(environment, "--version").stdout.startswith("trunkline, version ")
     help_text = run(environment, "--help").stdout
-    assert all(verb in help_text for verb in ("watch", "check", "demo"))
+    assert all(verb in help_text for verb in ("watch", "check", "demo", "serve", "status", "events", "wait"))
     assert max(map(len, help_text.splitlines())) <= 80
 
 
 def test_the_command_line_does_not_load_the_screen_for_what_needs_none(environment):
     code = (
-        "import sys, tui.cli, tui.watch, manager.manager, manager.config;"
+        "import sys, tui.commands.watch, tui.commands.wait, manager.manager, manager.config;"
         "sys.exit(any(name in sys.modules for name in ('textual', 'rich')))"
     )
     command_line = [command()[0], "-c", code]

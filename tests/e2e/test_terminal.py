@@ -8,31 +8,16 @@ import re
 import signal
 import termios
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from manager.lab.faults import Fault
-from tests.e2e.conftest import CANARY, command
+from tests.e2e.conftest import CANARY
 from tests.hostile import HOSTILE
-from tests.terminal import PATIENCE, Terminal
+from tests.terminal import PATIENCE
 
 LEAVE_SCREEN = b"\x1b[?1049l"
 SHOW_CURSOR = b"\x1b[?25h"
-
-
-@pytest.fixture
-def terminals(environment: dict[str, str]) -> Iterator:
-    opened: list[Terminal] = []
-
-    def open_terminal(*arguments: str | Path, size: tuple[int, int] = (120, 40), **changes: str) -> Terminal:
-        opened.append(Terminal(command(*arguments), environment | changes, size))
-        return opened[-1]
-
-    yield open_terminal
-    for terminal in opened:
-        terminal.close()
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 20)])

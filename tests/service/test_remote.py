@@ -44,7 +44,8 @@ async def take(events, wanted: int) -> list:
 def test_it_has_every_method_of_a_manager_with_the_same_parameters():
     for name, wanted in inspect.getmembers(ManagerClient, inspect.isfunction):
         if not name.startswith("_"):
-            assert inspect.signature(getattr(RemoteClient, name)) == inspect.signature(wanted)
+            ours = inspect.signature(getattr(RemoteClient, name))
+            assert ours.parameters == inspect.signature(wanted).parameters
 
 
 async def test_snapshot_history_settings_and_commands_are_those_of_the_manager(remote, manager):

@@ -181,6 +181,20 @@ def test_an_allowance_lets_a_burst_through_and_then_a_rate():
     assert allowance.take(1.0) == 0.0
 
 
+async def test_who_asks_too_fast_waits_and_nobody_else_does(server, address, monkeypatch):
+    monkeypatch.setattr(peers, "BURST", 1)
+    monkeypatch.setattr(peers, "RATE", 1e-3)
+    async with connecting(address) as hasty, connecting(address) as other:
+        assert (await call(hasty, "version"))["result"]
+        waiting = asyncio.create_task(call(hasty, "version"))
+        assert (await call(other, "version"))["result"]
+        async with connecting(address) as third:
+            assert (await call(third, "version"))["result"]
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+
 async def test_who_does_not_read_is_dropped_and_delays_nobody(server, address, manager, monkeypatch, caplog):
     monkeypatch.setattr(peers, "TAKEN_WITHIN", 0.3)
     epoch = (await manager.snapshot()).position.epoch

@@ -14,7 +14,8 @@ from manager.events import Acknowledged, Muted, Unmuted
 from manager.model import MuteStatus, Phase, Result
 from tests.tui.conftest import line_with, row_of, screen_text, seen, text_gone, text_seen
 from tests.tui.driving import app_of, keys, rows
-from tests.tui.fake_client import DROPS, connection, exchange, scored, waiting
+from tests.tui.fake_client import DROPS, FakeClient, connection, exchange, scored, waiting
+from tui.app import TrunklineApp
 
 SIX = time.mktime((2026, 11, 23, 6, 0, 0, 0, 0, -1))
 
@@ -291,6 +292,13 @@ async def test_q_just_leaves_a_manager_that_runs_elsewhere():
         await text_seen(pilot, "q leave")
         await pilot.press("q")
         await seen(pilot, lambda: app._exit)
+
+
+async def test_the_first_line_says_that_the_manager_runs_elsewhere():
+    client = FakeClient(*exchange())
+    client.embedded = False
+    async with TrunklineApp(client, title="office").run_test(size=(140, 40)) as pilot:
+        await text_seen(pilot, "office · attached")
 
 
 # --- feedback ------------------------------------------------------------------------------------------

@@ -103,7 +103,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         )
         self._log = LogPane(ink)
         self._gauge = HealthGauge(ink, self.board)
-        self._counts = Counts(ink, self.board, [title, "read-only" if read_only else ""])
+        marks = [title, "" if client.embedded else "attached", "read-only" if read_only else ""]
+        self._counts = Counts(ink, self.board, marks)
         self._verdicts = VerdictLines(ink, self.board, _advice())
         self._last_line = LastLine(ink, self._keys)
 

@@ -1,0 +1,73 @@
+"""The status of a service in one short exchange, by the standard library alone: for scripts and probes."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+from manager.errors import ManagerGoneError, TrunklineError
+from manager.places import sockets_to_ask
+
+_ANSWERS_WITHIN = 5.0
+_REQUEST = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+_MAX_BYTES = 256 * 2**20
+
+
+def find(config: Path) -> Path | None:
+    """Return the socket on which a service of a configuration listens; None where none does."""
+    for address in sockets_to_ask(config):
+        try:
+            _connect(address).close()
+        except OSError:
+            continue
+        return address
+    return None
+
+
+def ask(address: Path) -> dict[str, Any]:
+    """Return what the service at a socket says of itself and its connections (`Overview` of `methods`).
+
+    Raises:
+        ManagerGoneError: no service answers there.
+        TrunklineError: what answers does not let us in, or is no service.
+    """
+    try:
+        with _connect(address) as own:
+            own.sendall(_REQUEST)
+            answer = b"".join(_received(own))
+    except OSError:
+        raise ManagerGoneError(f"no service answers at {address}") from None
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status = head.split(b" ", 2)[1:2]
+    if status != [b"200"]:
+        raise TrunklineError(f"the service refuses: {body[:200].decode(errors='replace').strip()}")
+    try:
+        told = json.loads(body)
+        return {"service": dict(told["service"]), "snapshot": dict(told["snapshot"])}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise TrunklineError(f"what answers at {address} is no service of trunkline") from None
+
+
+def _connect(address: Path) -> socket.socket:
+    own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        own.settimeout(_ANSWERS_WITHIN)
+        own.connect(str(address))
+    except BaseException:
+        own.close()
+        raise
+    return own
+
+
+def _received(own: socket.socket) -> list[bytes]:
+    chunks, size = [], 0
+    while chunk := own.recv(2**18):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > _MAX_BYTES:
+            raise OSError("too long")
+    if not chunks:
+        raise OSError("nothing")
+    return chunks

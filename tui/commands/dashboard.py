@@ -1,0 +1,75 @@
+"""`trunkline`: the dashboard, on the service of the settings where one runs, else on a manager of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import msgspec
+
+from manager.client import ManagerClient
+from manager.lock import InstanceLock
+from manager.places import default_path
+from manager.service import inquiry
+from tui import preferences
+from tui.app import TrunklineApp
+from tui.commands.logfile import log_to_file
+from tui.commands.terms import BAD_SETTINGS, FAILED, HELD, told
+from tui.preferences import Preferences
+from tui.run import run_app, run_attached
+
+Wishes = dict[str, str | bool]
+
+
+def open_dashboard(path: Path | None, address: Path | None, wishes: Wishes) -> NoReturn:
+    """Show the dashboard until it is left, and end with its exit code."""
+    log_to_file()
+    named = address is not None
+    address = address or inquiry.find(path or default_path())
+    if address is None:
+        _own(path, wishes)
+    need_terminal()
+    with told(BAD_SETTINGS):
+        service = inquiry.ask(address)["service"]
+    title = Path(str(service.get("config", address))).stem if named else (path or default_path()).stem
+    _attached(address, title, wishes)
+
+
+def _own(path: Path | None, wishes: Wishes) -> NoReturn:
+    from tui.commands.embedding import client_of, configured  # noqa: PLC0415 - not where a service runs
+
+    configuration = configured(path)
+    need_terminal()
+    client = client_of(configuration)
+    app, chosen = _app(client, configuration.path.stem, wishes)
+    with told(HELD), InstanceLock(configuration.path):
+        sys.exit(run_app(app, client, mouse=chosen.mouse))
+
+
+def _attached(address: Path, title: str, wishes: Wishes) -> NoReturn:
+    from manager.service.remote import RemoteClient  # noqa: PLC0415 - only where a service runs
+
+    app, chosen = _app(RemoteClient(address), title, wishes)
+    sys.exit(run_attached(app, mouse=chosen.mouse))
+
+
+def _app(client: ManagerClient, title: str, wishes: Wishes) -> tuple[TrunklineApp, Preferences]:
+    with told(BAD_SETTINGS):
+        chosen = msgspec.structs.replace(preferences.load(preferences.default_path()), **wishes)
+        return TrunklineApp(client, title=title, preferences=chosen), chosen
+
+
+def need_terminal() -> None:
+    """Refuse a terminal that cannot be drawn on, before anything is drawn."""
+    kind = os.environ.get("TERM", "")
+    if not sys.stdout.isatty() or not sys.stdin.isatty():
+        why = "stdin and stdout are not a terminal"
+    elif kind in ("", "dumb", "unknown"):
+        why = f"TERM is {kind or 'not set'}: this terminal cannot place characters"
+    else:
+        return
+    click.echo(f"trunkline: {why}; `trunkline watch` prints events as lines instead", err=True)
+    sys.exit(FAILED)

@@ -1,0 +1,39 @@
+"""A manager of this process: from the settings to a client."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from pathlib import Path
+
+import platformdirs
+
+from manager.config import Configuration, default_path, load
+from manager.embedded import EmbeddedClient
+from manager.errors import TrunklineError
+from manager.places import key_of
+from manager.settings import ConnectionSettings
+from tui.commands.terms import BAD_SETTINGS, told
+
+
+def configured(path: Path | None) -> Configuration:
+    """Return what the settings say; end the program in plain words where they cannot be used."""
+    path = path or default_path()
+    with told(BAD_SETTINGS):
+        if not path.exists():
+            folder, file = shlex.quote(str(path.parent)), shlex.quote(str(path))
+            hint = f"begin with: mkdir -p {folder} && trunkline config example > {file}"
+            raise TrunklineError(f"there are no settings at {path}", hint)
+        return load(path)
+
+
+def client_of(configuration: Configuration) -> EmbeddedClient:
+    """Return the manager of these settings, not started yet."""
+    state = platformdirs.user_state_path("trunkline") / f"{key_of(configuration.path)}.json"
+    return EmbeddedClient(
+        configuration.connections, store=state, load=partial(_connections, configuration.path)
+    )
+
+
+def _connections(path: Path) -> tuple[ConnectionSettings, ...]:
+    return load(path).connections
