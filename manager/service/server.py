@@ -89,6 +89,8 @@ class ControlServer:
                 await server.wait_closed()
         for connection in tuple(server.all_connections):
             connection.transport.abort()
+        for handler in tuple(server.handler_tasks):
+            handler.cancel()
         await server.wait_closed()
 
     # --- letting in -------------------------------------------------------------------------------------
