@@ -17,6 +17,7 @@ from tui.commands.terms import attach_option, config_option
 _HOMES = {
     "watch": "watch",
     "serve": "serve",
+    "service": "service",
     "status": "status",
     "events": "events",
     "reconnect": "orders",

@@ -73,7 +73,10 @@ def test_without_a_terminal_the_dashboard_is_refused_with_a_word(environment, ar
 def test_the_version_and_the_help_are_there(environment):
     assert run(environment, "--version").stdout.startswith("trunkline, version ")
     help_text = run(environment, "--help").stdout
-    assert all(verb in help_text for verb in ("watch", "check", "demo", "serve", "status", "events", "wait"))
+    assert all(
+        verb in help_text
+        for verb in ("watch", "check", "demo", "serve", "status", "events", "wait", "service")
+    )
     assert max(map(len, help_text.splitlines())) <= 80
 
 

@@ -25,6 +25,6 @@ def address_for(context: click.Context, path: Path | None, address: Path | None)
     if found is None:
         raise ManagerGoneError(
             f"no service of {config} runs",
-            hint="start it: trunkline serve",
+            hint="start it: trunkline serve, or trunkline service install",
         )
     return found
