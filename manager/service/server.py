@@ -50,7 +50,9 @@ class ControlServer:
         self._listening = listening
         self._methods = methods
         self._server: Server | None = None
-        self._peers: set[ServerConnection] = set()
+        self._open: set[ServerConnection] = set()
+        """Those that have not got as far as a handshake included."""
+        self._peers: set[asyncio.Task[None] | None] = set()
         self._calls: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(MAX_CALLS)
 
@@ -68,6 +70,7 @@ class ControlServer:
             close_timeout=CLOSE_WITHIN,
             ping_interval=None,  # the kernel tells at once when the other process has ended
             logger=_library_log,
+            create_connection=_noted_in(self._open),
         )
         return self
 
@@ -87,10 +90,11 @@ class ControlServer:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN):
                 await server.wait_closed()
-        for connection in tuple(server.all_connections):
+        for connection in tuple(self._open):
             connection.transport.abort()
-        for handler in tuple(server.handler_tasks):
-            handler.cancel()
+        for handler in tuple(self._peers):
+            if handler is not None:
+                handler.cancel()
         await server.wait_closed()
 
     # --- letting in -------------------------------------------------------------------------------------
@@ -124,11 +128,12 @@ class ControlServer:
 
     async def _serve(self, connection: ServerConnection) -> None:
         pid, _ = _process_behind(connection)
-        self._peers.add(connection)
+        handler = asyncio.current_task()
+        self._peers.add(handler)
         try:
             await Peer(connection, self._methods, label=f"process {pid}", begin=self._begin).serve()
         finally:
-            self._peers.discard(connection)
+            self._peers.discard(handler)
 
     async def _begin(self, job: Coroutine[None, None, None]) -> None:
         try:
@@ -145,6 +150,19 @@ class ControlServer:
         self._slots.release()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a request ended with %s", type(error).__name__)
+
+
+def _noted_in(opened: set[ServerConnection]) -> type[ServerConnection]:
+    class Connection(ServerConnection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            opened.add(self)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            opened.discard(self)
+
+    return Connection
 
 
 def _process_behind(connection: ServerConnection) -> tuple[int, int]:
