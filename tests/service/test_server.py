@@ -72,6 +72,7 @@ async def test_other_paths_are_told_what_there_is(server, address):
     [
         ("{", -32700, None),
         ("[" * 50_000, -32600, None),
+        ('{"x": ' * 10_000, -32700, None),
         ("[]", -32600, None),
         ('{"jsonrpc": "1.0", "method": "version", "id": 1}', -32600, None),
         ('{"jsonrpc": "2.0", "method": 1, "id": 1}', -32600, None),
