@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from manager.chronicle import Chronicle
 from manager.engine.clock import Clock
-from manager.engine.health import Aggregate, shares, steady_band
+from manager.engine.health import Aggregate, steady_band
 from manager.engine.outage import Outage
 from manager.events import (
     BandChanged,
@@ -18,6 +18,7 @@ from manager.events import (
 from manager.listeners import Listeners
 from manager.model import Band, Status
 from manager.ring import EventRing
+from manager.shares import shares
 
 
 class Publisher:

@@ -1,4 +1,4 @@
-"""Health as pure functions: the score of a connection, of the whole, the band, and what cost each point."""
+"""Health as pure functions: the score of a connection, of the whole, and the band."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from manager.model import Band, Cost, Status
 from manager.settings import Policy
+from manager.shares import thousandths
 
 SLOW_FACTOR = 3.0
 """A reply is slow from this multiple of the connection's usual latency on…"""
@@ -85,7 +86,7 @@ class Aggregate:
         """Take a connection's old status out and its new one in."""
         for status, sign in ((old, -1), (new, 1)):
             if status is not None and status.phase.counts:
-                weight = _thousandths(status.weight) * sign
+                weight = thousandths(status.weight) * sign
                 self._points += weight * status.score
                 self._weight += weight
 
@@ -101,29 +102,6 @@ def aggregate(statuses: Iterable[Status]) -> int | None:
     for status in statuses:
         whole.replace(None, status)
     return whole.health
-
-
-def shares(statuses: Iterable[Status]) -> dict[str, int]:
-    """Return how many points of the whole each connection costs, the dearest first, without the free ones.
-
-    They sum up to exactly 100 less the aggregate health: what rounding leaves over goes to the largest
-    remainders. Empty where nothing counts.
-    """
-    counted = [status for status in statuses if status.phase.counts]
-    lost = {status.name: _thousandths(status.weight) * (100 - status.score) for status in counted}
-    weight = sum(_thousandths(status.weight) for status in counted)
-    if not weight:
-        return {}
-    points = {name: each // weight for name, each in lost.items()}
-    left = -(-sum(lost.values()) // weight) - sum(points.values())
-    for name in sorted(lost, key=lambda name: -(lost[name] % weight))[:left]:
-        points[name] += 1
-    return {name: each for name, each in sorted(points.items(), key=lambda item: -item[1]) if each}
-
-
-def _thousandths(weight: float) -> int:
-    """Whole numbers keep the running sum exact however often it changes."""
-    return max(1, round(weight * 1000))
 
 
 def _milliseconds(seconds: float) -> str:

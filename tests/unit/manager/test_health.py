@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from manager.engine import health
 from manager.model import Band, Failure, FailureClass, Phase, Stage, Status
 from manager.settings import Policy
+from manager.shares import shares
 
 POLICY = Policy()
 
@@ -171,11 +172,11 @@ def test_what_each_connection_costs_the_whole_sums_up_to_what_it_lacks(drawn):
         for number, (phase, failures, weight) in enumerate(drawn)
     ]
     whole = health.aggregate(statuses)
-    shares = health.shares(statuses)
-    assert sum(shares.values()) == (0 if whole is None else 100 - whole)
+    costs = shares(statuses)
+    assert sum(costs.values()) == (0 if whole is None else 100 - whole)
     full = {each.name for each in statuses if each.score == 100 or not each.phase.counts}
-    assert not full & set(shares)
-    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+    assert not full & set(costs)
+    assert list(costs.values()) == sorted(costs.values(), reverse=True)
 
 
 def test_the_heavier_connection_costs_the_whole_more():
@@ -183,4 +184,4 @@ def test_the_heavier_connection_costs_the_whole_more():
         msgspec.structs.replace(status(phase, weight=weight), name=name)
         for name, phase, weight in (("a", Phase.PARKED, 1.0), ("b", Phase.WAITING, 2.0), ("c", Phase.UP, 3.0))
     ]
-    assert health.shares(down) == {"b": 33, "a": 17}
+    assert shares(down) == {"b": 33, "a": 17}
