@@ -85,6 +85,13 @@ class Sample(msgspec.Struct, frozen=True):
     """Round trip; None where it was not answered."""
 
 
+class SetAside(msgspec.Struct, frozen=True):
+    """An endpoint of the pool that failed, and is passed over for a while."""
+
+    endpoint: str
+    until: float
+
+
 class History(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of one connection, the oldest first in everything."""
 
@@ -95,6 +102,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[SeenFailure, ...] = ()
     samples: tuple[Sample, ...] = ()
     """Heartbeats of the last hour."""
+    set_aside: tuple[SetAside, ...] = ()
+    """Endpoints that are set aside now, in the order of the settings."""
     dropped: int = 0
     """Changes of phase that are no longer held, and with them the attempts and sessions they told of."""
 

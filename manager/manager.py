@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from manager.drivers.base import DriverFactory, Session
 from manager.effective import SettingRow, rows_of
 from manager.engine import operator
@@ -32,7 +34,7 @@ from manager.events import (
     Stalled,
     Unmuted,
 )
-from manager.history import History
+from manager.history import History, SetAside
 from manager.listeners import Listener
 from manager.messages import MessageStream
 from manager.model import BudgetStatus, MuteStatus, Outcome, Phase, Position, Snapshot, Status
@@ -219,8 +221,11 @@ class ConnectionManager:
         Raises:
             UnknownConnectionError: no connection has the name.
         """
-        self._registry[name]
-        return self._publisher.chronicle.history(name, self._clock.wall())
+        aside, now = self._registry[name].aside, self._clock.wall()
+        to_wall = now - self._clock.monotonic()
+        set_aside = tuple(SetAside(label, until + to_wall) for label, until in aside.items())
+        history = self._publisher.chronicle.history(name, now)
+        return msgspec.structs.replace(history, set_aside=set_aside)
 
     def settings(self, name: str) -> tuple[SettingRow, ...]:
         """Return the settings that count for a connection and where each comes from; secrets are masked.

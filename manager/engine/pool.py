@@ -180,6 +180,11 @@ class Pool:
         """Take the endpoint of the spare for the one in use."""
         self._use, self.reserved = use, None
 
+    def aside(self, now: float) -> dict[str, float]:
+        """Return until when endpoints are set aside, by label; those that are not stand not in it."""
+        until = {each.label: self._ejections.until(each) for each in self._endpoints}
+        return {label: instant for label, instant in until.items() if instant > now}
+
     # --- the choice -------------------------------------------------------------------------------------
 
     def _untried(self) -> bool:

@@ -77,6 +77,11 @@ class Supervisor:
         return self._life.current.session
 
     @property
+    def aside(self) -> dict[str, float]:
+        """Until when endpoints of the pool are set aside, by label, on the monotonic clock."""
+        return self._pool.aside(self._clock.monotonic())
+
+    @property
     def vigil(self) -> Vigil | None:
         """The watch over it."""
         return self._life.current.vigil

@@ -35,6 +35,20 @@ async def test_after_a_loss_the_next_endpoint_is_opened_without_a_wait_and_witho
         assert replay(site.house.events) == site.house.manager.get_connection_status()
 
 
+async def test_the_history_says_which_endpoints_are_set_aside_and_until_when():
+    async with Site() as site:
+        await site.stable()
+        assert site.house.manager.history("one").set_aside == ()
+        lost = site.house.clock.wall()
+        site.refuse("a")
+        await site.up_on("b")
+        (aside,) = site.house.manager.history("one").set_aside
+        assert aside.endpoint == "a:5038"
+        assert 29.0 <= aside.until - lost <= 31.0
+        await asyncio.sleep(32.0)
+        assert site.house.manager.history("one").set_aside == ()
+
+
 async def test_when_every_endpoint_has_failed_the_numbered_attempts_begin_and_take_turns():
     async with Site(policy={"max_attempts": 4, "cooldown": 0.0, "peek": False}) as site:
         await site.stable()
