@@ -64,3 +64,29 @@ def test_rows_that_go_wrong_while_they_are_shown_leave_the_default_from_then_on(
     for _ in range(2):
         assert rows.facts_of("banner", FACTS) == PLAIN
     assert caplog.text.count("the rows of the type banner") == 1
+
+
+def test_a_package_without_details_has_its_facts_as_they_are(packages):
+    install_example(packages)
+    assert rows.details_of("banner", FACTS) == [("banner", "READY"), ("pongs", "3")]
+
+
+def test_a_package_brings_the_details_of_its_type(packages):
+    source = "TITLE = 'D'\ndef present(facts): return []\ndef details(facts): return [('pongs', 'three')]\n"
+    install(packages, "detailed", {ROWS: {"banner": "detailed_rows"}}, detailed_rows=source)
+    assert rows.details_of("banner", FACTS) == [("pongs", "three")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["raise SystemExit", "return None", "return ['x']", "return [(1, 2)]", "return [('a', 'b', 'c')]"],
+    ids=range(5),
+)  # fmt: skip
+def test_details_that_go_wrong_leave_the_default_and_the_row_alone(packages, caplog, body, request):
+    module = f"wild_details_{request.node.callspec.id}"
+    source = f"TITLE = 'W'\ndef present(facts): return ['well']\ndef details(facts):\n    {body}\n"
+    install(packages, "wild", {ROWS: {"banner": module}}, **{module: source})
+    for _ in range(2):
+        assert rows.details_of("banner", FACTS) == [("banner", "READY"), ("pongs", "3")]
+    assert rows.facts_of("banner", FACTS) == "well"
+    assert caplog.text.count("the rows of the type banner") == 1
