@@ -45,7 +45,10 @@ _ASCII_DIGITS = {
     "9": (" _ ", "|_|", " _|"),
     "?": (" _ ", " _|", " . "),
 }
-_TO_ASCII = str.maketrans("·…─━╸⏎“”‹›—–’␛▏↑↓", '-~-=-<""<>--\'^_^v')  # noqa: RUF001 - that is what they are
+_TO_ASCII = str.maketrans(
+    "·…─━╸⏎“”‹›—–’␛▏↑↓×→←▶◀█▓▒░│┌┐└┘┤├┬┴┼",  # noqa: RUF001 - that is what they are
+    '-~-=-<""<>--\'^_^vx><><#?~X|+++++++++',
+)
 
 
 @dataclass(frozen=True)
