@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from manager.effective import SettingRow
 from manager.model import Status
 from tui import rows
 
@@ -12,6 +13,8 @@ _WORD = re.compile(r"[^\s·,;()\[\]\"'“”‘’/@?=&<>]+")  # noqa: RUF001 - 
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.%\w]*")
 _DOMAIN = re.compile(r"(?:[\w-]+\.)+[A-Za-z][\w-]*\.?")
 _USER = re.compile(r"(?P<scheme>sips?:|^|[\s<(])(?P<user>[^\s@:<>()]+)@")
+_NAMING = {"username": "user", "realm": "host", "group": "host"}
+"""Settings whose values are names of somebody."""
 _MOST = 50_000
 """Aliases that are kept; what comes after them is hidden behind dots."""
 
@@ -34,6 +37,16 @@ class Privacy:
             self._take(status.name, rows.title_of(status.type).lower())
             for host in (status.group, *hosts_of(status.endpoint), status.address):
                 self._take(host, "host")
+
+    def learn_settings(self, settings: Iterable[SettingRow]) -> None:
+        """Give the hosts and users in the settings of a connection their aliases."""
+        for row in settings:
+            key = row.key.partition("[")[0]
+            if key == "endpoints":
+                for host in hosts_of(row.value.partition(" ")[0]):
+                    self._take(host, "host")
+            elif key in _NAMING:
+                self._take(row.value, _NAMING[key])
 
     def learn_site(self, name: str) -> None:
         """Give what is watched as a whole its alias."""

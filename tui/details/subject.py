@@ -1,0 +1,25 @@
+"""What is known of the connection whose details are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from manager.effective import SettingRow
+from manager.history import History
+from manager.model import Status
+from tui.row import Feedback
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One connection at one instant."""
+
+    status: Status
+    history: History
+    settings: tuple[SettingRow, ...]
+    now: float
+    """Wall time."""
+    latency: float | None = None
+    """The round trip to show; it lags behind the status so that numbers do not dance."""
+    feedback: Feedback | None = None
+    """What became of an operator's command."""
