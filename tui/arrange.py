@@ -109,6 +109,11 @@ def arrange(
     return lines
 
 
+def in_order(statuses: Sequence[Status], ordering: Ordering = _USUAL) -> list[Status]:
+    """Return connections in the order of their rows if none were folded."""
+    return [status for section in _sections(statuses, ordering) for status in section.statuses]
+
+
 def _sections(statuses: Sequence[Status], ordering: Ordering) -> list[_Section]:
     by_type: dict[str, list[Status]] = {}
     for status in statuses:

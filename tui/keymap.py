@@ -10,17 +10,28 @@ from textual.dom import DOMNode
 from textual.keys import Keys, key_to_character
 
 from tui import palette
+from tui.screens.covering import CoveringScreen
 from tui.screens.dashboard import Dashboard
+from tui.screens.details import DetailsScreen
+from tui.screens.health import HealthScreen
 from tui.screens.help import HelpScreen, HelpText
 from tui.screens.themes import ThemeList, ThemeScreen
+from tui.screens.wire import WireScreen
 from tui.widgets.connections import Connections
 from tui.widgets.eventlog import EventLog
+from tui.widgets.message import MessagePane
+from tui.widgets.messages import MessageList
+from tui.widgets.page import Page
 from tui.widgets.prompt import FilterLine
 from tui.widgets.table import ConnectionTable
 
 _HEARD_TOGETHER: Sequence[Sequence[type[DOMNode]]] = (
     (Dashboard, Connections, ConnectionTable),
     (Dashboard, EventLog),
+    (CoveringScreen, DetailsScreen, Page),
+    (CoveringScreen, HealthScreen, Page),
+    (CoveringScreen, WireScreen, MessageList),
+    (CoveringScreen, WireScreen, MessagePane),
     (FilterLine,),
     (HelpScreen, HelpText),
     (ThemeScreen, ThemeList),

@@ -174,6 +174,11 @@ class Life:
         return self._budget.seconds_to_slot(self.host, self._policy) if needed else 0.0
 
     @property
+    def aside(self) -> dict[str, float]:
+        """Until when endpoints of the pool are set aside, by label, on the monotonic clock."""
+        return self._pool.aside(self._clock.monotonic())
+
+    @property
     def host(self) -> str:
         """The host in use, or the one that is tried next: whose login budget counts."""
         return self._pool.current.host

@@ -79,7 +79,7 @@ class Supervisor:
     @property
     def aside(self) -> dict[str, float]:
         """Until when endpoints of the pool are set aside, by label, on the monotonic clock."""
-        return self._pool.aside(self._clock.monotonic())
+        return self._life.aside
 
     @property
     def vigil(self) -> Vigil | None:

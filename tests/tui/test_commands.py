@@ -45,7 +45,7 @@ async def test_the_cursor_scrolls_into_sight():
         await text_seen(pilot, "desk-0 ")
 
 
-async def test_enter_unfolds_and_folds_again():
+async def test_enter_unfolds_left_folds_again_and_right_unfolds():
     app, _ = app_of(*(connection(f"desk-{i}", host=f"host{i % 2}") for i in range(60)))
     async with app.run_test(size=(80, 24)) as pilot:
         await text_seen(pilot, "30 on host0")
@@ -55,9 +55,12 @@ async def test_enter_unfolds_and_folds_again():
         await text_seen(pilot, "desk-0 ")
         await text_gone(pilot, "30 on host0")
         assert rows(app).selected_name == "desk-0"
-        assert "fold" in keys(app)
-        await pilot.press("enter")
+        assert "← fold" in keys(app)
+        assert "⏎ details" in keys(app)
+        await pilot.press("left")
         await text_seen(pilot, "30 on host0")
+        await pilot.press("right")
+        await text_gone(pilot, "30 on host0")
 
 
 async def test_r_reconnects_the_selected_one_and_tells_of_it_in_its_row():

@@ -70,7 +70,7 @@ async def test_help_names_every_key_and_every_phase():
         for words in (
             "close every connection and end",
             "have the log follow",
-            "unfold or fold",
+            "details of the connection; unfold",
             "trunkline-dark",
         ):
             assert words in text

@@ -186,9 +186,16 @@ def test_a_terminal_that_reads_again_goes_on_where_it_was(start):
     assert not terminal.ended()
 
 
-def test_nothing_is_written_while_nothing_happens(start):
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [(b"", b"desk"), (b"\r", b"Endpoints"), (b"w", b"nothing was sent"), (b"h", b"What cost it")],
+    ids=["dashboard", "details", "wire", "health"],
+)
+def test_nothing_is_written_while_nothing_happens(start, key, words):
     terminal = start("calm")
     terminal.until(lambda: b"desk" in terminal.output)
+    os.write(terminal.master, key)
+    terminal.until(lambda: words in terminal.output)
     beats: set[str] = set()
 
     def quiet() -> bool:

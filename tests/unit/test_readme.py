@@ -13,7 +13,14 @@ from tui import keymap, preferences, themes
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
-SIGNS = {"slash": "/", "escape": "esc", "question_mark": "?", "enter": "⏎", "asterisk": "*", "full_stop": "."}
+SIGNS = {
+    "slash": "/",
+    "escape": "esc",
+    "question_mark": "?",
+    "enter": "⏎",
+    "asterisk": "*",
+    "full_stop": ".",
+}
 MOVES = (".up", ".down", ".page_up", ".page_down", ".first", ".last")
 
 

@@ -12,7 +12,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.dom import DOMNode
 from textual.screen import Screen
 
 from manager.client import ManagerClient, Reload
@@ -24,15 +23,20 @@ from tui.follower import Follower
 from tui.line import Ink
 from tui.pace import CALM, URGENT, Pace
 from tui.reporter import Reporter
-from tui.screens.help import HelpScreen, KeySection
+from tui.screens.covering import CoveringScreen
+from tui.screens.details import DetailsScreen
+from tui.screens.health import HealthScreen
+from tui.screens.help import HelpScreen, KeySection, keys_of
+from tui.screens.wire import WireScreen
 from tui.sentences import log_line
 from tui.widgets.connections import Connections
 from tui.widgets.health import Counts, HealthGauge
 from tui.widgets.lastline import LastLine
 from tui.widgets.logpane import TALL, LogPane
+from tui.widgets.table import ConnectionTable
 from tui.widgets.verdicts import VerdictLines
 
-_FIRST_KEYS, _LAST_KEYS = ("fold",), ("filter", "follow", "switch_pane", "help", "quit")
+_FIRST_KEYS, _LAST_KEYS = ("open", "fold"), ("filter", "follow", "switch_pane", "help", "quit")
 
 
 def _key(key: str, action: str, description: str, help_text: str, *, show: bool = True) -> Binding:
@@ -65,6 +69,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             "i", "report", "report", "write down the selected connection's last outage, or the last of all",
             show=False,
         ),
+        _key("h", "health", "health", "what cost the health of all each of its points", show=False),
         _key("T", "app.themes", "theme", "choose a theme", show=False),
         _key("H", "app.privacy", "hide", "hide names and addresses; again shows them", show=False),
         _key("ctrl+l", "app.redraw", "redraw", "draw everything anew, whatever stands there", show=False),
@@ -93,14 +98,14 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self._extra = {key.key: key for key in keys}
         for key in keys:
             self._bindings.bind(key.key, f"extra({key.key!r})", key.description)
+        self.watchers: list[CoveringScreen] = []
+        """Screens that cover this one and are told what it is told."""
         self._resting = False
         self._judged: object = None
         """What the header speaks of."""
         self._rows_pace = Pace(self, time.monotonic, self._draw_board, ink.tempo)
         self._follower = Follower(client, self)
-        self._connections = Connections(
-            ink, client, self.board, lambda: self._rows_pace.request(0), read_only=read_only
-        )
+        self._connections = Connections(ink, client, self.board, self._rows_changed, read_only=read_only)
         self._log = LogPane(ink)
         self._gauge = HealthGauge(ink, self.board)
         marks = [title, "" if client.embedded else "attached", "read-only" if read_only else ""]
@@ -125,7 +130,12 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def loaded(self) -> None:
         """A snapshot is in the board."""
+        self._rows_changed()
+
+    def _rows_changed(self) -> None:
         self._rows_pace.request(0)
+        for watcher in self.watchers:
+            watcher.changed()
 
     def told(self, event: Event, *, fresh: bool) -> None:
         """An event came in; a fresh one is newer than the snapshot."""
@@ -134,6 +144,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         if not fresh:
             return
         change = self.board.apply(event)
+        for watcher in self.watchers:
+            watcher.told(event)
         if change is Change.URGENT:
             self._rows_pace.request(URGENT)
         elif change is Change.CALM or (change is Change.ROW and self._connections.table.shows(event)):
@@ -237,6 +249,26 @@ class Dashboard(Screen[None], inherit_bindings=False):
     def on_log_pane_fitted(self) -> None:
         self._connections.display = not self._log.large
 
+    def on_connection_table_details_asked(self, message: ConnectionTable.DetailsAsked) -> None:
+        self.app.push_screen(
+            DetailsScreen(
+                self._ink,
+                self,
+                self._client,
+                self.board,
+                self._connections,
+                connection=message.name,
+                show_wire=self._show_wire,
+                read_only=self._read_only,
+            )
+        )
+
+    def on_connection_table_wire_asked(self, message: ConnectionTable.WireAsked) -> None:
+        self._show_wire(message.name)
+
+    def _show_wire(self, name: str) -> None:
+        self.app.push_screen(WireScreen(self._ink, self, self._client, self.board, name))
+
     def on_connection_table_cursor_moved(self) -> None:
         self._last_line.update()
 
@@ -295,6 +327,9 @@ class Dashboard(Screen[None], inherit_bindings=False):
             self._connections.display = True
         (self._connections.table if self._in_log else self._log.log_lines).focus()
 
+    def action_health(self) -> None:
+        self.app.push_screen(HealthScreen(self._ink, self, self.board))
+
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen(self._ink, self._key_sections()))
 
@@ -322,27 +357,16 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def _key_sections(self) -> list[KeySection]:
         panes = [
-            ("Connections", self._help_of(self._connections, self._connections.table)),
-            ("Event log", self._help_of(self._log.log_lines)),
+            ("Connections", keys_of(self.app, self._connections, self._connections.table)),
+            ("Event log", keys_of(self.app, self._log.log_lines)),
         ]
         if self._in_log:
             panes.reverse()
         return [
             *panes,
-            ("Everywhere", self._help_of(self, self.app)),
-            ("While typing", self._help_of(self._last_line.typing)),
+            ("Everywhere", keys_of(self.app, self, self.app)),
+            ("While typing", keys_of(self.app, self._last_line.typing)),
         ]
-
-    def _help_of(self, *widgets: DOMNode) -> list[tuple[str, str]]:
-        keys: dict[str, tuple[list[str], str]] = {}
-        for widget in widgets:
-            for binding in widget._bindings.key_to_bindings.values():  # noqa: SLF001 - Textual offers no public way
-                for one in binding:
-                    shown = self.app.get_key_display(one)
-                    names, _ = keys.setdefault(one.action, ([], one.tooltip or one.description))
-                    if shown not in names:
-                        names.append(shown)
-        return [(" ".join(names), what) for names, what in keys.values()]
 
 
 def _advice() -> list[str]:

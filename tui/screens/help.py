@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.scroll_view import ScrollView
@@ -20,6 +21,19 @@ from tui.phases import TONES
 
 KeySection = tuple[str, Sequence[tuple[str, str]]]
 """A heading and, under it, keys and what they do."""
+
+
+def keys_of(app: App[None], *nodes: DOMNode) -> list[tuple[str, str]]:
+    """Return the keys of some parts of the screen as they are now, and what they do."""
+    keys: dict[str, tuple[list[str], str]] = {}
+    for node in nodes:
+        for bindings in node._bindings.key_to_bindings.values():  # noqa: SLF001 - Textual offers no public way
+            for one in bindings:
+                shown = app.get_key_display(one)
+                names, _ = keys.setdefault(one.action, ([], one.tooltip or one.description))
+                if shown not in names:
+                    names.append(shown)
+    return [(" ".join(names), what) for names, what in keys.values()]
 
 
 class HelpText(ScrollView, can_focus=True, inherit_bindings=False):

@@ -24,12 +24,13 @@ from manager.client import (
 )
 from manager.model import Phase, Status
 from tui import columns, consequences, formats, phases, span
-from tui.arrange import Single
+from tui.arrange import Single, in_order
 from tui.board import Board
 from tui.line import Ink
 from tui.matching import EXAMPLE, Filter
 from tui.ordering import KEYS, OrderingError, read_ordering
 from tui.orders import Orders
+from tui.row import Feedback
 from tui.view import View
 from tui.widgets.lastline import LastLine
 from tui.widgets.table import ConnectionTable
@@ -150,6 +151,39 @@ class Connections(Container):
         names = [name for name in self._counting() if self._board.statuses[name].phase.connected]
         self.give(Refresh(), names, "asking")
 
+    def reconnect(self, names: Sequence[str]) -> None:
+        """Close and open these connections; a second time goes past an empty login budget."""
+        for name in names:
+            self._order(self.orders.reconnect(name))
+
+    def probe(self, names: Sequence[str]) -> None:
+        """Send these connections a heartbeat and a check."""
+        for name in names:
+            self.give(Refresh(name=name), [name], "asking")
+
+    def pause(self, names: Sequence[str]) -> None:
+        """Close these connections and keep them closed."""
+        for name in names:
+            self.give(Pause(name=name), [name], "pausing")
+
+    def resume(self, names: Sequence[str]) -> None:
+        """Take these connections up again."""
+        for name in names:
+            self.give(Resume(name=name), [name], "resuming")
+
+    def feedback_of(self, name: str) -> Feedback | None:
+        """Return what became of the last command about a connection; None once it has been shown."""
+        return self.orders.feedback.get(name)
+
+    def order(self) -> Sequence[str]:
+        """Return the names of the connections that the filter shows, in the order of the rows."""
+        matching = self._view.filter.matching(self._board.statuses.values())
+        return [status.name for status in in_order(matching, self._view.ordering)]
+
+    def select(self, name: str) -> None:
+        """Stand on the row of a connection."""
+        self.table.select(name)
+
     def give(self, command: Command, names: Sequence[str], words: str) -> None:
         """Send a command about these connections; each row says what becomes of it."""
         self._order(self.orders.give(command, names, words))
@@ -163,25 +197,16 @@ class Connections(Container):
         names = [status.name for status in meant]
         cost = consequences.of_reopening(meant) if len(meant) > 1 else ""
         question = f"r again closes and opens these: {cost}" if cost else ""
-        self._ask_or_do(question, "r", lambda: self._reconnect(names))
-
-    def _reconnect(self, names: Sequence[str]) -> None:
-        for name in names:
-            self._order(self.orders.reconnect(name))
+        self._ask_or_do(question, "r", lambda: self.reconnect(names))
 
     def action_pause(self) -> None:
         names = [status.name for status in self.meant if status.phase not in _RESTING]
         if not names:
-            for status in self.meant:
-                self.give(Resume(name=status.name), [status.name], "resuming")
+            self.resume([status.name for status in self.meant])
             return
         number = formats.plural(len(names), "connection")
         question = f"p again closes {number}" if len(names) > 1 else ""
-        self._ask_or_do(question, "p", lambda: self._pause(names))
-
-    def _pause(self, names: Sequence[str]) -> None:
-        for name in names:
-            self.give(Pause(name=name), [name], "pausing")
+        self._ask_or_do(question, "p", lambda: self.pause(names))
 
     def _ask_or_do(self, question: str, key: str, do: Callable[[], None]) -> None:
         if not question:

@@ -38,11 +38,31 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("G,end", "edge(1)", "last row", show=False, id="rows.last"),
         Binding("n", "problem(1)", "next problem", show=False, id="rows.next_problem"),
         Binding("N", "problem(-1)", "previous problem", show=False, id="rows.previous_problem"),
-        Binding("enter", "fold", "unfold or fold", id="rows.fold"),
+        Binding("enter", "open", "details", id="rows.open",
+                tooltip="details of the connection; unfold a row of several"),
+        Binding("right", "unfold", "unfold", show=False, id="rows.unfold",
+                tooltip="unfold a row of several connections"),
+        Binding("left", "fold", "fold", id="rows.fold", tooltip="fold a row away that was unfolded"),
+        Binding("w", "wire", "wire", id="rows.wire",
+                tooltip="the messages that the connection sent and received"),
     ]  # fmt: skip
 
     class CursorMoved(Message):
         """Another line is selected, or the selected one can do other things now."""
+
+    class DetailsAsked(Message):
+        """The operator wants to see more of a connection."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    class WireAsked(Message):
+        """The operator wants to see the messages of a connection."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
 
     def __init__(self, ink: Ink, view: View) -> None:
         super().__init__(id="rows")
@@ -267,28 +287,44 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         if self._places:
             self._move_to(min(self._places, key=lambda index: abs(index - target)))
 
-    @property
-    def fold_word(self) -> str | None:
-        """What enter would do to the selected line: `unfold`, `fold` or nothing."""
-        line = self.selected
-        if isinstance(line, Fold):
-            return "unfold"
-        return "fold" if isinstance(line, Single) and line.folds_into else None
-
     def word_for(self, action: str) -> str | None:
         """Return what an action would do now, where its usual word does not say it."""
-        return self.fold_word if action == "fold" else None
+        return "unfold" if action == "open" and isinstance(self.selected, Fold) else None
 
-    def action_fold(self) -> None:
+    def action_open(self) -> None:
+        line = self.selected
+        if isinstance(line, Fold):
+            self.action_unfold()
+        elif isinstance(line, Single):
+            self.post_message(self.DetailsAsked(line.status.name))
+
+    def action_wire(self) -> None:
+        if isinstance(self.selected, Single):
+            self.post_message(self.WireAsked(self.selected.status.name))
+
+    def action_unfold(self) -> None:
         line = self.selected
         if isinstance(line, Fold):
             self._unfolded.add(line.key)
             self._cursor = f"connection:{line.statuses[0].name}"
-        elif isinstance(line, Single) and line.folds_into:
+            self._folded()
+
+    def action_fold(self) -> None:
+        line = self.selected
+        if isinstance(line, Single) and line.folds_into:
             self._unfolded.discard(line.folds_into)
             self._cursor = line.folds_into
+            self._folded()
+
+    def _folded(self) -> None:
         self.show()
         self.post_message(self.CursorMoved())
+
+    def select(self, name: str) -> None:
+        """Stand on a connection's row; one in a fold gets a row of its own."""
+        self._cursor = f"connection:{name}"
+        self.show()
+        self._keep_cursor_in_sight()
 
     @property
     def under_cursor(self) -> list[str]:
@@ -303,9 +339,16 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer only what would do something now."""
+        line = self.selected
         if action == "problem":
             return any(not self._is_well(index) for index in self._places)
-        return action != "fold" or self.fold_word is not None
+        if action == "fold":
+            return isinstance(line, Single) and line.folds_into is not None
+        if action == "wire":
+            return isinstance(line, Single)
+        if action == "unfold":
+            return isinstance(line, Fold)
+        return action != "open" or line is not None
 
     # Ticking
 
@@ -375,6 +418,6 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Select the row that was clicked; enter's work is done by a second click on it."""
         index = self.scroll_offset.y + event.y
         if index == self._cursor_at and event.chain > 1:
-            self.action_fold()
+            self.action_open()
         elif index in self._places:
             self._move_to(index)
