@@ -55,6 +55,8 @@ class Remembering(FakeClient):
                 return
             self._spoken.clear()
             await self._spoken.wait()
+            if self.wire_error is not None:
+                raise self.wire_error
 
     def speak(self, name: str, *messages: WireMessage | Gap) -> None:
         """Have messages go over the wire of a connection."""

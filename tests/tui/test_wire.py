@@ -274,13 +274,16 @@ async def test_a_connection_that_is_removed_leaves_its_messages_to_be_read():
 async def test_a_manager_that_does_not_answer_is_asked_again_and_nothing_is_shown_twice(monkeypatch):
     monkeypatch.setattr("tui.screens.wire._AGAIN_AFTER", 0.05)
     app, client = watched(*registration())
-    client.wire_error = ConnectionError("no way there")
     async with app.run_test(size=(120, 40)) as pilot:
-        await text_seen(pilot, "desk")
-        await pilot.press("w")
+        await open_wire(pilot)
+        await text_seen(pilot, "4 messages")
+        client.wire_error = ConnectionError("no way there")
+        client.speak("desk")
         await text_seen(pilot, "not known now: no way there")
         client.wire_error = None
-        await text_seen(pilot, "4 messages")
+        client.speak("desk", message(50, "OPTIONS sip:a SIP/2.0\r\n\r\n"))
+        await text_seen(pilot, "OPTIONS")
+        assert "5 messages" in texts(app)
         await text_gone(pilot, "not known now")
 
 
