@@ -68,7 +68,7 @@ def demo_keys(thread: LabThread, narrator: Narrator) -> list[ExtraKey]:
         thread.begin(_mend_all)
         return "Every server is well again; what is blocked or waits comes back by itself, or with r"
 
-    return [*keys, ExtraKey("0", "mend", mend), ExtraKey("w", "story", narrator.tell)]
+    return [*keys, ExtraKey("0", "mend", mend), ExtraKey("d", "story", narrator.tell)]
 
 
 def _provoke(thread: LabThread, deed: Fault | Deed, words: str) -> Callable[[str | None], Awaitable[str]]:

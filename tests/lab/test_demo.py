@@ -63,7 +63,7 @@ async def test_without_a_selected_connection_a_key_says_what_is_missing() -> Non
     assert await press(Lab(HOSTS), "1", None) == "Select a connection first: the fault befalls its server"
 
 
-async def test_w_tells_how_far_the_story_has_come() -> None:
+async def test_d_tells_how_far_the_story_has_come() -> None:
     narrator = demo.Narrator()
     assert await narrator.tell(None) == "The story: nothing has happened yet"
     narrator.heard(Step(1.0, Place("sbc"), Deed.FLAP, "sbc drops every session"))

@@ -89,10 +89,13 @@ async def test_whatever_happens_the_terminal_shows_the_picture_that_was_meant():
             status = list(client.statuses.values())[number]
             client.change(status.name, phase=Phase.WAITING, attempt=number + 1, **waiting(9, 9))
             client.emit(Reported, status=status, report="peerStatus", text="東京 ☎ e\u0301", fields={})
-            await pilot.press("j" if number % 3 else "enter")
-        await pilot.press("question_mark")
-        await pilot.pause()
-        await pilot.press("escape", "slash", "d", "e")
+            await pilot.press(*(("j",) if number % 3 else ("enter", "pagedown", "escape")))
+        for key in ("question_mark", "h", "w"):
+            await pilot.press("G", key)
+            await pilot.pause()
+            assert app.grid.looks == app.whole.looks
+            await pilot.press("escape")
+        await pilot.press("slash", "d", "e")
         await pilot.pause()
         assert app.grid.looks == app.whole.looks
         assert any("rows /de" in line for line in screen_text(app))

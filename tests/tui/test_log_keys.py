@@ -88,7 +88,7 @@ async def test_f_and_p_in_the_log_hold_it_and_pause_no_connection(key):
 
 async def test_f_holds_the_log_from_the_rows_too():
     app, client = app_of(connection("desk"))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(140, 40)) as pilot:
         await text_seen(pilot, "desk")
         assert "hold" not in keys(app)
         happen(client, 1)

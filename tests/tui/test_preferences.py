@@ -125,7 +125,7 @@ async def test_a_read_only_dashboard_offers_and_does_nothing_to_a_connection():
         await text_seen(pilot, "read-only")
         for word in ("reconnect", "refresh", "pause", " all", "skip", "acknowledge"):
             assert word not in keys(app)
-        await pilot.press("r", "R", "u", "p", "ctrl+r", "s", "U", "a", "m", *"2 h", "enter")
+        await pilot.press("r", "R", "u", "p", "ctrl+r", "s", "U", "a", "m", *"2 h", "enter", "escape")
         assert client.commands == []
         sentence = await app.screen._connections.carry_out(None, "trying")
         assert sentence == "not done: this dashboard is read-only"

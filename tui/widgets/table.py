@@ -43,7 +43,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("right", "unfold", "unfold", show=False, id="rows.unfold",
                 tooltip="unfold a row of several connections"),
         Binding("left", "fold", "fold", id="rows.fold", tooltip="fold a row away that was unfolded"),
-        Binding("w", "wire", "wire", id="rows.wire",
+        Binding("w", "wire", "wire", show=False, id="rows.wire",
                 tooltip="the messages that the connection sent and received"),
     ]  # fmt: skip
 
