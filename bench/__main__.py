@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
+import os
 import platform
 import sys
 import time
@@ -36,6 +38,8 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
         return 2
+    # What is provoked on purpose need not be told.
+    logging.getLogger().addHandler(logging.NullHandler())
     kept_file = FOLDER / ".rows.json"
     kept: dict[str, list[dict[str, str]]] = json.loads(kept_file.read_text()) if kept_file.exists() else {}
     for name in names or NAMES:
@@ -44,8 +48,7 @@ def main(names: list[str]) -> int:
         try:
             rows = importlib.import_module(f"bench.{name}").run()
         except NotHereError as error:
-            print(f"{name}: {error}\n", flush=True)
-            continue
+            rows = [Row(name, "not measured here", "", "", "", f"no: {error}")]
         kept[name] = [row.asdict() for row in rows]
         print(table(rows), f"\n{name}: {time.monotonic() - started:.0f} s\n", flush=True)
         kept_file.write_text(json.dumps(kept))
@@ -55,10 +58,11 @@ def main(names: list[str]) -> int:
 
 
 def heading() -> str:
-    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    python = f"Python {platform.python_version()}"
     libraries = ", ".join(f"{name} {found}" for name in LIBRARIES if (found := _version(name)))
     return (
-        f"# Results of `make bench`\n\n{datetime.now(UTC):%Y-%m-%d} · {machine} · {libraries}\n\n"
+        f"# Results of `make bench`\n\n{datetime.now(UTC):%Y-%m-%d} · {machine} · {python} · {libraries}\n\n"
         "Medians of several runs, both sides in the same run. "
         "Absolute times are this machine's; compare the sides.\n"
     )

@@ -82,6 +82,8 @@ def _account(server: Kamailio, number: int) -> str:
 
 def run() -> list[Row]:
     with registrar() as server:
+        # Here, because it takes a minute the first time, and nothing else may wait for it.
+        baresip.SYSTEM.build()
         ours, theirs = asyncio.run(freeze(server))
 
     def told(lags: list[float]) -> str:

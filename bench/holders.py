@@ -19,10 +19,9 @@ INTERVAL = 25.0
 PAGE = resource.getpagesize()
 
 
-def spent() -> dict[str, float]:
+def resident() -> int:
     gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return {"bytes": pages * PAGE, "cpu": time.process_time()}
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
 
 
 async def serve() -> None:
@@ -90,12 +89,16 @@ async def _hold(add: Any, up: Any) -> None:
     async def handle(words: list[Any]) -> object:
         match words:
             case ["add"]:
-                before = spent()
+                before = resident()
                 add()
                 return before
             case ["up"]:
                 return up()
-        return spent()
+            case ["bytes"]:
+                return resident()
+            case ["cpu"]:
+                return time.process_time()
+        raise ValueError(words)
 
     await answer(handle)
 
