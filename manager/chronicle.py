@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 
-from manager.events import ConnectionEvent, Event, ProbeAnswered, ProbeFailed, Removed, StateChanged
+from manager.events import Event, ProbeAnswered, ProbeFailed, Removed, StateChanged
 from manager.history import (
     WAITS,
     History,
@@ -32,6 +32,7 @@ WINDOW = 3600.0
 """…and for how many seconds."""
 
 _HEARTBEAT = "heartbeat"
+_TOLD = (StateChanged, ProbeAnswered, ProbeFailed)
 
 
 class Chronicle:
@@ -42,11 +43,9 @@ class Chronicle:
 
     def note(self, event: Event) -> None:
         """Write down what an event tells."""
-        if not isinstance(event, ConnectionEvent):
-            return
         if isinstance(event, Removed):
             self._pages.pop(event.connection, None)
-        elif isinstance(event, StateChanged | ProbeAnswered | ProbeFailed):
+        elif isinstance(event, _TOLD):
             page = self._pages.get(event.connection)
             if page is None:
                 page = self._pages[event.connection] = _Page()

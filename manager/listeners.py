@@ -33,7 +33,8 @@ class Listeners:
     def __init__(self, detached: Callable[[str, int], None]) -> None:
         self._emitter = EventEmitter()
         self._detached = detached
-        self._guards: dict[tuple[str, Listener], _Guard] = {}
+        self._guards: dict[str, dict[Listener, _Guard]] = {}
+        """By the name of their event; a name that nobody listens to is not in it."""
         self._due: deque[tuple[str, Event]] = deque()
         """The event that is being told, and those that its listeners have caused meanwhile."""
 
@@ -53,19 +54,25 @@ class Listeners:
             raise TypeError(
                 "a listener is a plain function; use `async for event in manager.events()` to await"
             )
-        if (name, listener) not in self._guards:
-            guard = self._guards[name, listener] = _Guard(listener, lambda guard: self._detach(name, guard))
+        guards = self._guards.setdefault(name, {})
+        if listener not in guards:
+            guard = guards[listener] = _Guard(listener, lambda guard: self._detach(name, guard))
             self._emitter.add_listener(name, guard)
 
     def off(self, name: str, listener: Listener) -> None:
         """No longer call `listener` for events of this name; nothing happens where it is not called."""
-        guard = self._guards.pop((name, listener), None)
+        guards = self._guards.get(name, {})
+        guard = guards.pop(listener, None)
         if guard is not None:
             guard.taken_off = True
             self._emitter.remove_listener(name, guard)
+        if name in self._guards and not guards:
+            del self._guards[name]
 
     def emit(self, name: str, event: Event) -> None:
         """Call every listener of this name. All hear the events in one order: that of their numbers."""
+        if name not in self._guards:
+            return
         self._due.append((name, event))
         if len(self._due) > 1:
             return

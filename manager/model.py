@@ -66,7 +66,7 @@ class Stage(enum.StrEnum):
     TAKEOVER = "takeover"
 
 
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
+class Failure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why something did not work, in words for people."""
 
     kind: FailureClass
@@ -92,7 +92,7 @@ class FlapCause(enum.StrEnum):
     """Many ended in a short time, in no rhythm."""
 
 
-class Flap(msgspec.Struct, frozen=True, kw_only=True):
+class Flap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A connection that comes up and drops again and again, in words for people."""
 
     cause: FlapCause
@@ -102,14 +102,14 @@ class Flap(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
 
 
-class Cost(msgspec.Struct, frozen=True):
+class Cost(msgspec.Struct, frozen=True, gc=False):
     """Points of health lost, and to what."""
 
     points: int
     reason: str
 
 
-class SpareStatus(msgspec.Struct, frozen=True, kw_only=True):
+class SpareStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How the session stands that is kept warm on another endpoint; times are seconds since 1970."""
 
     endpoint: str
@@ -123,7 +123,7 @@ class SpareStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What ended the last one or its attempt; kept until one has held for as long as a stable session."""
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+class Status(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything that is known of one connection at one instant.
 
     `since`, `next_attempt`, `up_since`, `down_since` and `acknowledged` are wall-clock seconds since 1970,

@@ -47,16 +47,21 @@ class Publisher:
 
     def publish(self, kind: type[ConnectionEvent], status: Status, **fields: object) -> None:
         """Make an event of a connection known, with its status from then on."""
-        gone = kind is Removed
-        self._aggregate.replace(self._known.get(status.name), None if gone else status)
+        known, gone = self._known.get(status.name), kind is Removed
+        if status is known and not gone:
+            self.emit(kind, status=status, **fields)
+            return
+        health = self.health
+        self._aggregate.replace(known, None if gone else status)
         if gone:
             self._known.pop(status.name, None)
         else:
             self._known[status.name] = status
         self.emit(kind, status=status, **fields)
-        previous, self._band = self._band, steady_band(self._band, self.health)
-        if self._band is not previous:
-            self.emit(BandChanged, band=self._band, previous=previous)
+        if self.health != health:
+            previous, self._band = self._band, steady_band(self._band, self.health)
+            if self._band is not previous:
+                self.emit(BandChanged, band=self._band, previous=previous)
         over = self._outage.note(status, gone=gone)
         if over is not None:
             self.emit(Reconnected, connections=over.connections, downtime=over.downtime)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator
+from itertools import islice
 
 from manager.events import Event, Gap
 from manager.model import Position
@@ -21,8 +23,7 @@ class EventRing:
         """Names this run: positions of another run mean nothing here."""
         self.last = 0
         """Number of the newest event; the first has 1."""
-        self._size = size
-        self._events: dict[int, Event] = {}
+        self._events: deque[Event] = deque(maxlen=size)
         self._readers: set[asyncio.Event] = set()
         self._closed = False
 
@@ -34,8 +35,7 @@ class EventRing:
     def append(self, event: Event) -> None:
         """Add the event that follows the newest."""
         self.last = event.seq
-        self._events[event.seq] = event
-        self._events.pop(event.seq - self._size, None)
+        self._events.append(event)
         for reader in self._readers:
             reader.set()
 
@@ -49,13 +49,13 @@ class EventRing:
         """Return up to `limit` events after a position without waiting, and the position they lead to."""
         seq = since.seq if since.epoch == self.epoch else 0
         seq = min(seq, self.last)
-        oldest = max(1, self.last - self._size + 1)
+        oldest = self.last - len(self._events) + 1
         found: list[Event | Gap] = []
         if seq + 1 < oldest or since.epoch != self.epoch:
             found.append(Gap(missed=oldest - seq - 1))
             seq = oldest - 1
         end = min(self.last, seq + limit)
-        found.extend(self._events[number] for number in range(seq + 1, end + 1))
+        found.extend(islice(self._events, seq + 1 - oldest, end + 1 - oldest))
         return found, Position(self.epoch, end)
 
     async def wait(self, since: Position) -> None:

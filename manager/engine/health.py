@@ -28,12 +28,14 @@ def costs(status: Status, policy: Policy) -> tuple[Cost, ...]:
         if status.failure is not None and status.phase.counts:
             reason += f": {status.failure.reason}"
         return (Cost(100, reason),)
+    slow = slow_points(status.latency, status.usual_latency, policy.heartbeat_timeout)
+    if not status.failures and not slow:
+        return ()
     found = []
     if status.failures:
         points = min(100 * status.failures // status.threshold, 100)
         why = f": {status.failure.reason}" if status.failure else ""
         found.append(Cost(points, f"{status.failures} of {status.threshold} failures in a row{why}"))
-    slow = slow_points(status.latency, status.usual_latency, policy.heartbeat_timeout)
     if slow and status.latency is not None and status.usual_latency is not None:
         text = f"slow: {_milliseconds(status.latency)}, usually {_milliseconds(status.usual_latency)}"
         found.append(Cost(min(slow, 100 - sum(cost.points for cost in found)), text))
@@ -84,6 +86,8 @@ class Aggregate:
 
     def replace(self, old: Status | None, new: Status | None) -> None:
         """Take a connection's old status out and its new one in."""
+        if old is not None and new is not None and _counts_alike(old, new):
+            return
         for status, sign in ((old, -1), (new, 1)):
             if status is not None and status.phase.counts:
                 weight = thousandths(status.weight) * sign
@@ -102,6 +106,10 @@ def aggregate(statuses: Iterable[Status]) -> int | None:
     for status in statuses:
         whole.replace(None, status)
     return whole.health
+
+
+def _counts_alike(old: Status, new: Status) -> bool:
+    return old.phase is new.phase and old.score == new.score and old.weight == new.weight
 
 
 def _milliseconds(seconds: float) -> str:
