@@ -19,7 +19,7 @@ demo: $(READY)
 	@$(BIN)/trunkline demo
 
 test: $(READY)
-	$(BIN)/pytest -n 4 --ignore=tests/real
+	$(BIN)/pytest -n 6 --dist worksteal --ignore=tests/real
 
 check: $(READY)
 	$(BIN)/ruff format --check .

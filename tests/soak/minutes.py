@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ class Minutes:
         stocks: list[Stock] = []
         self._tell(heading("minute"))
         async with ConnectionManager(settings) as manager, self._watch():
-            manager.ring._size = self._scale.ring
+            manager.ring._events = deque(maxlen=self._scale.ring)
             manager.on("connection:stateChanged", self._count)
             for minute in range(1, self._scale.minutes + 1):
                 began = loop.time()

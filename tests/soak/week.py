@@ -14,6 +14,7 @@ import asyncio
 import os
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -103,7 +104,7 @@ class Week:
         stocks: list[Stock] = []
         self._tell(heading("day"))
         async with self._manager:
-            self._manager.ring._size = self._scale.ring
+            self._manager.ring._events = deque(maxlen=self._scale.ring)
             following = asyncio.create_task(self._follow())
             try:
                 for day in range(1, self._scale.days + 1):
