@@ -19,6 +19,13 @@ from tui.watchdog import Watchdog
 folder, story = Path(sys.argv[1]), sys.argv[2]
 
 
+def leave(name: str, text: str) -> None:
+    """Leave a trace that is never read half written."""
+    unfinished = folder / f".{name}"
+    unfinished.write_text(text)
+    unfinished.replace(folder / name)
+
+
 class Program(TrunklineApp):
     """The dashboard, whose loop leaves a trace while it runs."""
 
@@ -28,7 +35,7 @@ class Program(TrunklineApp):
 
     async def _beat(self) -> None:
         while True:
-            (folder / "beat").write_text(str(time.monotonic()))
+            leave("beat", str(time.monotonic()))
             await asyncio.sleep(0.02)
 
     async def _flood(self) -> None:
@@ -40,13 +47,13 @@ class Program(TrunklineApp):
             if story != "busy":
                 # Whole pictures, whatever stands there: less would not fill the terminal.
                 self.action_redraw()
-            (folder / "beat").write_text(str(time.monotonic()))
-            (folder / "waiting").write_text(str(self._waiting()))
+            leave("beat", str(time.monotonic()))
+            leave("waiting", str(self._waiting()))
             await asyncio.sleep(0.02)
 
 
 def give_up() -> None:
-    (folder / "gave_up").write_text(threading.current_thread().name)
+    leave("gave_up", threading.current_thread().name)
     if story == "stuck":
         time.sleep(60)
 
@@ -56,5 +63,5 @@ client = FakeClient(*statuses)
 app = Program(client)
 with Watchdog(give_up, grace=1.0):
     app.run(mouse=False)
-(folder / "ended").write_text("in good order")
+leave("ended", "in good order")
 sys.exit(app.return_code or 0)
