@@ -25,11 +25,11 @@ from tui.app import TrunklineApp
 
 CANARY = "c4n4ry-7f3e9"
 POLICY = Policy(
-    heartbeat_interval=0.5,
-    heartbeat_timeout=0.4,
-    suspect_timeout=0.2,
-    health_interval=1.0,
-    connect_timeout=2.0,
+    heartbeat_interval=2.0,
+    heartbeat_timeout=1.9,
+    suspect_timeout=0.5,
+    health_interval=2.0,
+    connect_timeout=10.0,
     base_delay=0.2,
     max_delay=0.4,
     max_attempts=1000,
