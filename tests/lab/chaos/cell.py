@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import pytest
 
 from manager.drivers.base import Driver, Memory, Session, SessionListener
 from manager.endpoint import Endpoint
@@ -19,14 +20,14 @@ from manager.model import FactValue, Phase, Stage
 from manager.registry import DRIVERS
 from manager.settings import ConnectionSettings, Policy
 from tests.conftest import CANARIES
-from tests.lab.chaos.sites import Kind, Site
+from tests.lab.chaos.sites import HURRY, Kind, Site
 from tests.lab.chaos.troubles import Trouble
 
-_DEADLINE = 25.0
+_DEADLINE = 40.0
 _POLICY = Policy(
     base_delay=0.05,
     max_delay=0.1,
-    connect_timeout=1.0,
+    connect_timeout=10.0,
     heartbeat_interval=0.5,
     heartbeat_timeout=0.4,
     suspect_timeout=0.2,
@@ -39,7 +40,7 @@ _POLICY = Policy(
     login_budget=1000,
 )
 _PATIENT = msgspec.structs.replace(
-    _POLICY, heartbeat_interval=1.0, heartbeat_timeout=0.95, suspect_timeout=0.95, connect_timeout=10.0
+    _POLICY, heartbeat_interval=1.0, heartbeat_timeout=0.95, suspect_timeout=0.95
 )
 _DOWN = (Phase.WAITING, Phase.PARKED, Phase.BLOCKED)
 _MAY_FOLLOW = {
@@ -88,8 +89,21 @@ class Cell:
         """Whether the server was taken away so that the connection waits."""
 
     async def run(self) -> Outcome:
-        async with asyncio.timeout(_DEADLINE), self._site.server:
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                await self._live()
+        except TimeoutError:
+            pytest.fail(f"not over; it went through {', '.join(map(_briefly, self._events[-20:]))}")
+        self._judge()
+        if self._harmless:
+            return Outcome(None)
+        return Outcome(self.noticed - self.begun, self.recovered - self.ended)
+
+    async def _live(self) -> None:
+        async with self._site.server:
             policy = _PATIENT if self._harmless else _POLICY
+            if self._trouble.silent and not self._harmless:
+                policy = msgspec.structs.replace(policy, connect_timeout=HURRY)
             policy = msgspec.structs.replace(policy, max_attempts=1 if self.phase == "parked" else 15)
             settings = self._site.settings(
                 policy, first_stage=self.stage, expires=2 if self.phase == "refresh" else 60
@@ -104,10 +118,6 @@ class Cell:
                 await self._over
                 await self._until(self._site.is_held_once)
             await self._until(self._site.is_left)
-        self._judge()
-        if self._harmless:
-            return Outcome(None)
-        return Outcome(self.noticed - self.begun, self.recovered - self.ended)
 
     def reached(self, here: bool) -> None:
         """Let the trouble begin, if it is to begin here and has not."""
@@ -184,12 +194,22 @@ class Cell:
         assert not CANARIES.search(msgspec.json.encode(self._events).decode())
 
 
+def _briefly(event: Event) -> str:
+    if not isinstance(event, StateChanged):
+        return type(event).__name__
+    failure = event.status.failure
+    return f"{event.phase} ({failure.reason})" if failure else str(event.phase)
+
+
 class _WatchedDriver:
     """A real driver that lets the cell know how far it is."""
 
     def __init__(self, driver: Driver, cell: Cell) -> None:
         self._driver = driver
         self._cell = cell
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._driver, name)
 
     async def open(self, endpoint: Endpoint, listener: SessionListener) -> Session:
         assert self._cell.open_sessions == 0, "a second session at once"

@@ -29,8 +29,10 @@ from manager.settings import (
 from tests.pki import Pki
 
 SECRET = Secret("canary-of-the-chaos")
-SLOW_BY = 1.5
-"""Seconds; longer than any deadline of a cell."""
+HURRY = 1.5
+"""Seconds in which a session has to be open where silence is looked for."""
+SLOW_BY = 2.0
+"""Seconds; longer than that."""
 _CERTIFIED_NAME = "pbx.example"
 
 

@@ -37,6 +37,8 @@ class Trouble:
     """Where it does not apply, and why not."""
     harmless: Where = nowhere
     """Where the session must survive it."""
+    silent: bool = False
+    """Whether opening may meet silence, so that only a deadline ends it."""
 
     def reason_against(self, kind: Kind, phase: str) -> str:
         """Say why it does not apply; empty where it does."""
@@ -54,7 +56,7 @@ def _fault(fault: Fault) -> Trouble:
     def end(site: Site) -> None:
         site.server.fault = None
 
-    return Trouble(fault.label, begin, end, _EXEMPT.get(fault, ()))
+    return Trouble(fault.label, begin, end, _EXEMPT.get(fault, ()), silent=fault not in _ANSWERED)
 
 
 def _set_tls(name: str) -> Callable[[Site], None]:
@@ -98,6 +100,7 @@ def _put_back(site: Site) -> None:
 
 _MEETS_NEW_ONES = (Fault.ACCEPT_AND_CLOSE, Fault.CLOSE_IN_HANDSHAKE, Fault.WRONG_PASSWORD, Fault.OVERLOAD)
 """Faults that leave old sessions alone; as they come with a restart of the service, these are cut."""
+_ANSWERED = (Fault.REFUSE, Fault.RESET, Fault.WRONG_PASSWORD, Fault.OVERLOAD)
 _NO_TLS = ((lambda kind, _: not kind.tls, "no TLS"),)
 _NO_CONNECTION = (lambda kind, _: not kind.streams, "UDP has no connection")
 _NO_SESSION = (lambda _, phase: phase not in (*HELD, "close"), "there is no session")
@@ -118,9 +121,9 @@ TROUBLES = (
         harmless=lambda _, phase: phase == "close",
     ),
     Trouble("certificate changed", _set_tls("theirs"), _restore_tls, _NO_TLS),
-    Trouble("TLS turned off", _set_tls(""), _restore_tls, _NO_TLS),
+    Trouble("TLS turned off", _set_tls(""), _restore_tls, _NO_TLS, silent=True),
     Trouble("name lost", _lose_name, _find_name, _LOOKED_UP),
-    Trouble("name server silent", _silence_name, _find_name, _LOOKED_UP),
+    Trouble("name server silent", _silence_name, _find_name, _LOOKED_UP, silent=True),
     *(
         Trouble(
             f"closed with {code}",
