@@ -36,7 +36,12 @@ class Pace:
         self._timer: Timer | None = None
 
     def request(self, interval: float) -> None:
-        """Have `draw` called, no sooner than `interval` seconds after the last time; at once for 0."""
+        """Have `draw` called, no sooner than `interval` seconds after the last time; at once for 0.
+
+        An owner that has been taken off the screen is left alone: nobody would stop its timer.
+        """
+        if not self._owner.is_running:
+            return
         self._requests += 1
         if self._busy and interval:
             interval = max(interval, BUSY)

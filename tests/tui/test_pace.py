@@ -15,6 +15,7 @@ class Owner:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.is_running = True
         self.drawn: list[float] = []
         self._timer: tuple[float, Callable[[], None]] | None = None
         self.tempo = Tempo(lambda: self.now)
@@ -50,6 +51,15 @@ def test_after_a_quiet_time_it_is_drawn_at_once(owner):
     owner.until(10)
     owner.pace.request(CALM)
     assert owner.drawn == [0, 10]
+
+
+def test_nothing_is_drawn_nor_timed_for_what_has_left_the_screen(owner):
+    owner.pace.request(CALM)
+    owner.is_running = False
+    owner.pace.request(CALM)
+    owner.until(10)
+    owner.pace.request(CALM)
+    assert owner.drawn == [0]
 
 
 def test_a_few_requests_are_drawn_together_when_the_interval_is_over(owner):
