@@ -17,7 +17,7 @@ from tests.soak.hosts import Driver
 
 
 def test_days_of_faults_leave_nothing_behind() -> None:
-    scale = week.Scale(connections=40, hosts=5, days=3, day=2 * 3600.0, pause=20.0, ring=1000)
+    scale = week.Scale(connections=30, hosts=5, days=3, day=3600.0, pause=20.0, ring=1000)
     lines: list[str] = []
     assert week.run(scale, lines.append) == []
     assert len(lines) == 1 + scale.days

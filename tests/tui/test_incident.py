@@ -281,7 +281,7 @@ PLAIN = shape(outside("plain").report())
         st.text("\\`*_[]()<>|~#&!$^:/w.-+= \n\t\x1b", min_size=1),
     )
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=120)
 def test_whatever_comes_from_outside_is_shown_as_it_is_and_becomes_nothing_else(text):
     report = outside(text).report()
     assert shape(report) == PLAIN
