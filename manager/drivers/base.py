@@ -121,6 +121,24 @@ class Driver(Protocol):
 
 
 @runtime_checkable
+class InquiringDriver(Protocol):
+    """What a driver has that can ask a peer for more than a peek sees, and still without credentials.
+
+    Optional. A person who asks why a connection does not come up is told how far this came.
+    """
+
+    async def inquire(self, endpoint: Endpoint, listener: SessionListener) -> float:
+        """Ask for an answer of the protocol itself and return the seconds that it took.
+
+        The stages are reported as by `open`; a session that lives elsewhere is not disturbed. The caller sets
+        the deadline and cancels; nothing is left open either way.
+
+        Raises:
+            DriverError: there is none.
+        """
+
+
+@runtime_checkable
 class Promotable(Protocol):
     """What a session has that left something out as a spare."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -22,6 +24,10 @@ from manager.endpoint import Endpoint
 from manager.model import Failure, FailureClass, Stage
 from manager.secret import Secret, SecretUnavailableError
 from manager.settings import SipSettings
+
+Answer = TypeVar("Answer")
+_Act = Callable[[SipSession], Awaitable[Answer]]
+"""What is done over a flow that is open."""
 
 _SELECTING = (Stage.CONNECT, Stage.TLS, Stage.HANDSHAKE)
 """Stages at which no credentials were sent, so that the next address may be tried."""
@@ -54,9 +60,23 @@ class SipDriver:
         """
         await peek(endpoint, _address_of_record(self._settings))
 
+    async def inquire(self, endpoint: Endpoint, listener: SessionListener) -> float:
+        """Send an OPTIONS over the transport that a registration would take, and see any response.
+
+        From a port of its own and under a Contact of its own: a registration that lives is not touched.
+
+        Raises:
+            DriverError: there is no answer.
+        """
+        opening = _Opening(self._settings, {}, endpoint, listener)
+        try:
+            return await opening.ask()
+        except OSError as error:
+            raise DriverError(failure_of(error, opening.stage)) from None
+
 
 class _Opening:
-    """One call of `open`."""
+    """One call of `open` or `inquire`."""
 
     def __init__(
         self, settings: SipSettings, memory: Memory, endpoint: Endpoint, listener: SessionListener
@@ -70,6 +90,26 @@ class _Opening:
 
     async def run(self) -> SipSession:
         identity = await self._identity()
+
+        async def register(session: SipSession) -> SipSession:
+            await session.register(Stage.LOGIN, self._challenged)
+            session.keep()
+            return session
+
+        return await self._somewhere(identity, register)
+
+    async def ask(self) -> float:
+        """Return how long an OPTIONS takes, and leave nothing behind."""
+        aor = _address_of_record(self._settings)
+
+        async def heartbeat(session: SipSession) -> float:
+            latency = await session.heartbeat()
+            await session.close(graceful=False)
+            return latency
+
+        return await self._somewhere(Identity(aor, "", Secret(""), 0), heartbeat)
+
+    async def _somewhere(self, identity: Identity, act: _Act[Answer]) -> Answer:
         self._reach(Stage.LOOKUP)
         targets = await resolve(self._endpoint)
         order = self._listener.ordered([target.address for target in targets])
@@ -77,14 +117,14 @@ class _Opening:
         for target in targets[:-1]:
             try:
                 async with asyncio.timeout(self._settings.policy.connect_timeout / len(targets)):
-                    return await self._register_at(target, identity)
+                    return await self._at(target, identity, act)
             except DriverError as error:
                 if self.stage not in _SELECTING or not _may_differ_elsewhere(error.failure):
                     raise
             except OSError:  # TimeoutError is one
                 if self.stage not in _SELECTING:
                     raise
-        return await self._register_at(targets[-1], identity)
+        return await self._at(targets[-1], identity, act)
 
     async def _identity(self) -> Identity:
         settings = self._settings
@@ -93,7 +133,7 @@ class _Opening:
         password: Secret = await settings.password.read()
         return Identity(aor, settings.username, password, settings.expires)
 
-    async def _register_at(self, target: Target, identity: Identity) -> SipSession:
+    async def _at(self, target: Target, identity: Identity, act: _Act[Answer]) -> Answer:
         registration = Registration(identity, self._memory, self._key)
         session = SipSession(
             registration,
@@ -112,8 +152,7 @@ class _Opening:
             # Over UDP nothing is connected before the first answer.
             if target.transport != "udp" and self.stage is not Stage.HANDSHAKE:
                 self._reach(Stage.HANDSHAKE)
-            await session.register(Stage.LOGIN, self._challenged)
-            session.keep()
+            return await act(session)
         except DriverError as error:
             await session.close(graceful=False)
             raise self._placed(error) from None
@@ -122,7 +161,6 @@ class _Opening:
                 self._heard_nothing(target)
             await session.close(graceful=False)
             raise
-        return session
 
     def _challenged(self) -> None:
         if self.stage is not Stage.HANDSHAKE:
