@@ -38,8 +38,10 @@ class AlreadyRunningError(TrunklineError):
     """Another run has this configuration."""
 
     def __init__(self, config: Path, holder: Holder | None) -> None:
+        self.user = _described(holder)
+        """Who it is and since when, in words."""
         super().__init__(
-            f"{config} is in use by {_described(holder)}",
+            f"{config} is in use by {self.user}",
             hint="stop that one first; two at a time would log in twice",
         )
         self.holder = holder

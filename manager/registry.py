@@ -184,15 +184,23 @@ class Registry:
 
     def _factory(self, kind: str) -> DriverFactory:
         if kind not in self._drivers:
-            if kind in DRIVERS:
-                self._drivers[kind] = importlib.import_module(DRIVERS[kind]).create
-            elif kind in (installed := Plugins(plugins.DRIVERS)).names:
-                self._drivers[kind] = contained(
-                    kind, lambda settings, memory: installed.load(kind).create(settings, memory)
-                )
-            else:
-                raise ValueError(f"no driver knows the connection type {kind!r}")
+            self._drivers[kind] = driver_factory(kind)
         return self._drivers[kind]
+
+
+def driver_factory(kind: str) -> DriverFactory:
+    """Return what makes the drivers of a connection type, of trunkline itself or of another package.
+
+    Raises:
+        ValueError: nothing knows the type.
+    """
+    if kind in DRIVERS:
+        factory: DriverFactory = importlib.import_module(DRIVERS[kind]).create
+        return factory
+    installed = Plugins(plugins.DRIVERS)
+    if kind in installed.names:
+        return contained(kind, lambda settings, memory: installed.load(kind).create(settings, memory))
+    raise ValueError(f"no driver knows the connection type {kind!r}")
 
 
 async def side_by_side(jobs: Iterable[Coroutine[Any, Any, Answer]]) -> tuple[Answer, ...]:

@@ -2,6 +2,7 @@
 
 Exit codes: 0 all went well; 1 it ended by itself, something did not work, or a terminal is missing; 2 the
 command line or the settings are wrong; 3 another trunkline holds this configuration, or no service answers.
+`status --exit-code` has those of a monitoring plugin.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _HOMES = {
     "resume": "orders",
     "reload": "orders",
     "wait": "wait",
+    "doctor": "doctor",
     "check": "settings",
     "config": "settings",
     "keys": "settings",

@@ -28,11 +28,11 @@ async def dial(host: str, port: int, listener: SessionListener) -> socket.socket
         OSError: the name is unknown, or none of its addresses takes the connection.
     """
     listener.reached(Stage.LOOKUP)
-    addresses = await _look_up(host, port)
+    addresses = await look_up(host, port)
     order = {
-        each: place for place, each in enumerate(listener.ordered([_host_of(each) for each in addresses]))
+        each: place for place, each in enumerate(listener.ordered([host_of(each) for each in addresses]))
     }
-    addresses.sort(key=lambda address: order.get(_host_of(address), len(order)))
+    addresses.sort(key=lambda address: order.get(host_of(address), len(order)))
     listener.reached(Stage.CONNECT)
     connected = await _first_to_answer(deque(addresses))
     try:
@@ -50,7 +50,7 @@ async def knock(host: str, port: int) -> None:
     Raises:
         OSError, UnicodeError: the name is unknown, or none of its addresses takes the connection.
     """
-    connected = await _first_to_answer(deque(await _look_up(host, port)))
+    connected = await _first_to_answer(deque(await look_up(host, port)))
     connected.close()
 
 
@@ -74,7 +74,12 @@ async def connect(create: Callable[[], socket.socket], address: tuple[object, ..
             return connecting
 
 
-async def _look_up(host: str, port: int) -> list[_Address]:
+async def look_up(host: str, port: int | None) -> list[_Address]:
+    """Return the addresses of a host, those of the families by turns.
+
+    Raises:
+        OSError, UnicodeError: the name is unknown, or is none.
+    """
     try:
         # An address needs no resolver, and so no thread that may stand in line behind a slow lookup.
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -116,7 +121,8 @@ async def _first_to_answer(addresses: deque[_Address]) -> socket.socket:
     return winner
 
 
-def _host_of(address: _Address) -> str:
+def host_of(address: _Address) -> str:
+    """Return the host of an address as text."""
     return str(address[1][0])
 
 

@@ -21,6 +21,12 @@ from manager.secret import SecretUnavailableError
 CONNECTION_REFUSED = "connection refused"
 NO_ROUTE = "no route to host"
 
+LOGGED_IN_ALREADY = "this AMI user is logged in already"
+NOT_LISTED = "the registrar does not list our Contact"
+REGISTRATION_ENDED = "the registrar has ended the registration"
+PLACE_TAKEN = "an earlier registration of ours still holds the place"
+APPLICATION_TAKEN = "another client took over the ARI application"
+
 _LINK_HINT = "check the route and the link; a firewall may turn us away"
 _FILES_HINT = "raise the limit (`ulimit -n`, or LimitNOFILE of the service)"
 _SYSTEM = {

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from manager.drivers.base import DriverError, Opening, Session
+from manager.drivers.base import DriverError, Opening, Session, SessionListener
 from manager.drivers.failures import failure_of
 from manager.endpoint import Endpoint
 from manager.engine.budget import LoginBudget, LoginWithheldError, Slot
 from manager.engine.credentials import Credentials
 from manager.engine.deadline import Deadline, too_late
-from manager.engine.listener import GenerationListener
 from manager.engine.vigil import LifeOver
-from manager.model import FailureClass
+from manager.model import FailureClass, Stage
 from manager.settings import ConnectionSettings
 from manager.trace import frames_of
 
@@ -28,6 +27,14 @@ class Line(Protocol):
 
     def opens(self) -> None:
         """Note that an attempt begins."""
+
+
+class StagedListener(SessionListener, Protocol):
+    """One that knows how far opening has come."""
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that was reached last."""
 
 
 class Opener:
@@ -48,9 +55,7 @@ class Opener:
         self._budget = budget
         self._line = line
 
-    async def open(
-        self, endpoint: Endpoint, listener: GenerationListener, *, override: bool = False
-    ) -> Session:
+    async def open(self, endpoint: Endpoint, listener: StagedListener, *, override: bool = False) -> Session:
         """Return a usable session; `override` goes past the login budget.
 
         Raises:
@@ -69,9 +74,7 @@ class Opener:
         except LoginWithheldError as error:
             raise credentials.withheld(error) from None
 
-    async def _open_in_time(
-        self, endpoint: Endpoint, listener: GenerationListener, slot: Slot | None
-    ) -> Session:
+    async def _open_in_time(self, endpoint: Endpoint, listener: StagedListener, slot: Slot | None) -> Session:
         self._line.opens()
         try:
             async with Deadline(self._policy.connect_timeout):

@@ -29,10 +29,16 @@ def configured(path: Path | None) -> Configuration:
 
 def client_of(configuration: Configuration) -> EmbeddedClient:
     """Return the manager of these settings, not started yet."""
-    state = platformdirs.user_state_path("trunkline") / f"{key_of(configuration.path)}.json"
     return EmbeddedClient(
-        configuration.connections, store=state, load=partial(_connections, configuration.path)
+        configuration.connections,
+        store=state_of(configuration.path),
+        load=partial(_connections, configuration.path),
     )
+
+
+def state_of(path: Path) -> Path:
+    """Return where what is remembered over restarts is kept, of the settings at a path."""
+    return platformdirs.user_state_path("trunkline") / f"{key_of(path)}.json"
 
 
 def _connections(path: Path) -> tuple[ConnectionSettings, ...]:

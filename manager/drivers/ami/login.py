@@ -9,6 +9,7 @@ import msgspec
 from manager.drivers.ami.message import AmiReply, FieldValue, is_unsendable
 from manager.drivers.ami.session import AmiSession
 from manager.drivers.base import DriverError, SessionListener
+from manager.drivers.failures import LOGGED_IN_ALREADY
 from manager.errors import NotConnectedError
 from manager.model import Failure, FailureClass, Stage
 from manager.secret import Secret
@@ -105,7 +106,7 @@ def _refusal(session: AmiSession, reply: AmiReply) -> Failure:
         return Failure(
             kind=FailureClass.TRANSIENT,
             stage=Stage.LOGIN,
-            reason="this AMI user is logged in already",
+            reason=LOGGED_IN_ALREADY,
             hint="manager.conf has allowmultiplelogin = no: give each client a user of its own",
         )
     if reply.text.lower() == "authentication failed":

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from manager.drivers.base import DriverError
+from manager.drivers.failures import NOT_LISTED, PLACE_TAKEN
 from manager.drivers.sip import digest
 from manager.drivers.sip.message import Request, Response
 from manager.drivers.sip.refusal import failure_of_response
@@ -76,11 +77,7 @@ class Exchange:
             # No binding at all, which is only news from a registrar that lists them.
             granted = None if registration.lists_bindings else granted
         if granted is None or granted.expires <= 0:
-            raise DriverError(
-                self._failure(
-                    "the registrar does not list our Contact", "another device may have replaced it"
-                )
-            )
+            raise DriverError(self._failure(NOT_LISTED, "another device may have replaced it"))
         if self._purpose is Purpose.REGISTER:
             registration.lists_bindings = granted.listed
             registration.bound(granted.expires, self._now())
@@ -166,7 +163,7 @@ class Exchange:
             return Failure(
                 kind=FailureClass.OVERLOAD,
                 stage=failure.stage,
-                reason="an earlier registration of ours still holds the place (403 Forbidden)",
+                reason=f"{PLACE_TAKEN} (403 Forbidden)",
                 hint="it is tried again once that has run out",
                 retry_after=max(1.0, registration.remembered.until - now),
             )

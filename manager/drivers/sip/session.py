@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from manager.drivers.base import DriverError, SessionListener
-from manager.drivers.failures import failure_of
+from manager.drivers.failures import REGISTRATION_ENDED, failure_of
 from manager.drivers.sip import uas
 from manager.drivers.sip.address import host_port
 from manager.drivers.sip.exchange import Exchange
@@ -158,7 +158,7 @@ class SipSession:
             self._listener.reported("incomingCall", text, {**fields, "answer": response.status})
             self._listener.facts_changed()
         elif response.status == 200 and uas.ends_registration(request):
-            self._end(_lost("the registrar has ended the registration"))
+            self._end(_lost(REGISTRATION_ENDED))
         return response
 
     async def _exchange(

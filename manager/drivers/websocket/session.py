@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from manager.drivers.base import DriverError, SessionListener
+from manager.drivers.failures import APPLICATION_TAKEN
 from manager.drivers.tap import Tap
 from manager.drivers.tapped import TappedConnection
 from manager.drivers.websocket.endings import ended
@@ -241,7 +242,7 @@ class WebSocketSession:
         if event.type != _AriMessage.replaced:
             return
         application = self._quote(event.application)
-        text = f"another client took over the ARI application {application}"
+        text = f"{APPLICATION_TAKEN} {application}"
         self._listener.reported("applicationReplaced", text, {"application": application})
         hint = "two clients use one application name: stop the other or give this one a name of its own"
         self._finish(

@@ -59,7 +59,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, tuple[object
     async def found(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
         return list(addresses)
 
-    monkeypatch.setattr(dialling, "_look_up", found)
+    monkeypatch.setattr(dialling, "look_up", found)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ async def test_families_take_turns(monkeypatch):
     stream = socket.SOCK_STREAM
     answers = [(family, stream, 6, "", (str(number),)) for number, family in enumerate([six, six, six, four])]
     monkeypatch.setattr(dialling.socket, "getaddrinfo", lambda *_, **__: answers)
-    assert await dialling._look_up("pbx", 5038) == [
+    assert await dialling.look_up("pbx", 5038) == [
         (six, ("0",)),
         (four, ("3",)),
         (six, ("1",)),

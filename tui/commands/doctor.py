@@ -1,0 +1,157 @@
+"""`trunkline doctor`: why a connection is not up, step by step, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import msgspec
+
+from manager.config import Configuration
+from manager.doctor import Diagnosis, Report, examine_all, findings, whole
+from manager.errors import UnknownConnectionError
+from manager.history import History
+from manager.lock import AlreadyRunningError, InstanceLock
+from manager.model import Snapshot, Status
+from manager.places import default_path
+from manager.service import inquiry
+from manager.settings import ConnectionSettings
+from manager.store import Store
+from tui.commands.embedding import configured, state_of
+from tui.commands.logfile import log_to_file
+from tui.commands.terms import BAD_SETTINGS, attach_option, config_option, told
+from tui.diagnosis import exit_code, text_of
+
+HOLD = 3.0
+"""Seconds for which a session is held: programs that share a login come back within a few."""
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as one JSON object.")
+@click.option("--verbose", "-v", is_flag=True, help="Tell every step of what is well too.")
+@click.option("--no-login", is_flag=True, help="Look only: send no credentials to anybody.")
+@click.option(
+    "--hold",
+    type=click.FloatRange(min=0.0, max=3600.0),
+    default=HOLD,
+    show_default=True,
+    metavar="SECONDS",
+    help="Hold each session so long, to see whether it stays.",
+)
+@config_option
+@attach_option
+@click.pass_context
+def doctor(
+    context: click.Context,
+    /,
+    *,
+    names: tuple[str, ...],
+    as_json: bool,
+    verbose: bool,
+    no_login: bool,
+    hold: float,
+    path: Path | None,
+    address: Path | None,
+) -> None:
+    """Find out why connections are not up, and what to do about it.
+
+    Goes each step to every endpoint of the named connections, or of all: name, route, TCP, TLS, handshake,
+    login, heartbeat and check. Where a service keeps them up, that is asked instead of logging in a second
+    time. Exit code 1 where something is wrong, 3 where another trunkline holds the settings and cannot be
+    asked.
+    """
+    log_to_file()
+    path, address = path or context.obj.path or default_path(), address or context.obj.address
+    with told(BAD_SETTINGS):
+        if address is not None:
+            report = asyncio.run(_asked(address, None, names))
+        elif (found := inquiry.find(path)) is not None:
+            report = asyncio.run(_asked(found, configured(path), names))
+        else:
+            report = asyncio.run(_examined(configured(path), names, log_in=not no_login, hold=hold))
+    if as_json:
+        click.echo(msgspec.json.encode(report).decode())
+    else:
+        click.echo(text_of(report, verbose=verbose))
+    sys.exit(exit_code(report))
+
+
+async def _examined(
+    configuration: Configuration, names: Sequence[str], *, log_in: bool, hold: float
+) -> Report:
+    """Log in to each connection once; where another trunkline has done so, only look."""
+    connections, path = _named(configuration.connections, names), configuration.path
+    if not log_in:
+        return await _looked(path, connections, "")
+    try:
+        with InstanceLock(path):
+            found = await examine_all(connections, Store(state_of(path)), hold=hold)
+    except AlreadyRunningError as error:
+        return await _looked(path, connections, error.user)
+    return Report(config=str(path), logged_in=True, connections=found)
+
+
+async def _looked(path: Path, connections: Sequence[ConnectionSettings], holder: str) -> Report:
+    found = await examine_all(connections, Store(), log_in=False)
+    return Report(config=str(path), held_by=holder, logged_in=False, connections=found)
+
+
+async def _asked(address: Path, configuration: Configuration | None, names: Sequence[str]) -> Report:
+    """Have the service say how things stand, and look without a login at what is not up."""
+    answer = inquiry.ask(address)
+    snapshot = msgspec.convert(answer["snapshot"], Snapshot)
+    statuses = _named(snapshot.statuses, names)
+    histories = await _histories(address, statuses)
+    known = {each.name: each for each in (configuration.connections if configuration else ())}
+    away = [known[each.name] for each in statuses if not each.phase.connected and each.name in known]
+    looks = {each.name: each for each in await examine_all(away, Store(), log_in=False)}
+    return Report(
+        config=str(configuration.path if configuration else answer["service"].get("config", address)),
+        asked=f"the service with pid {answer['service'].get('pid')}",
+        logged_in=False,
+        connections=tuple(
+            Diagnosis(
+                name=status.name,
+                type=status.type,
+                phase=status.phase,
+                score=status.score,
+                examinations=looks[status.name].examinations if status.name in looks else (),
+                findings=findings(status, histories.get(status.name), snapshot.budgets, snapshot.time),
+            )
+            for status in statuses
+        ),
+        health=snapshot.health,
+        band=snapshot.band,
+        shares=whole(snapshot),
+    )
+
+
+async def _histories(address: Path, statuses: Sequence[Status]) -> dict[str, History]:
+    from manager.service.remote import RemoteClient  # noqa: PLC0415 - only where there is something to ask
+
+    client, found = RemoteClient(address), {}
+    for status in statuses:
+        if status.drops or not status.phase.connected:
+            found[status.name] = await client.history(status.name)
+    return found
+
+
+Named = TypeVar("Named", Status, ConnectionSettings)
+
+
+def _named(everyone: Sequence[Named], names: Sequence[str]) -> tuple[Named, ...]:
+    """Return those of the names, in the order of the settings; all where none is named.
+
+    Raises:
+        UnknownConnectionError: no connection has one of the names.
+    """
+    known = {each.name for each in everyone}
+    for name in names:
+        if name not in known:
+            raise UnknownConnectionError(f"no connection is called {name!r}")
+    return tuple(each for each in everyone if not names or each.name in names)
