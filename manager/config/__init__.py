@@ -2,7 +2,7 @@
 
 `file` reads it, `connections` knows the tables and their names, `section` reads one table, `installed` knows
 what other packages bring, `positions` the lines; `mistakes` says what is wrong, `sample` is an annotated
-example of everything.
+example of everything, and `migration` makes a file of settings of before.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from manager.text import harmless
 
 _WIDTH = 80
 _LABEL = "    {:<10}"
+_LOOK_AGAIN = "mend the file; `trunkline check` looks at it again"
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -48,9 +49,9 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True):
 class ConfigError(TrunklineError):
     """A configuration file that cannot be used, with every mistake in it."""
 
-    def __init__(self, path: Path, mistakes: tuple[Mistake, ...]) -> None:
+    def __init__(self, path: Path, mistakes: tuple[Mistake, ...], hint: str = _LOOK_AGAIN) -> None:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        super().__init__(f"{path}: {count}", hint="mend the file; `trunkline check` looks at it again")
+        super().__init__(f"{path}: {count}", hint)
         self.path = path
         self.mistakes = mistakes
 

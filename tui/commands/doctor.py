@@ -6,14 +6,12 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import click
 import msgspec
 
 from manager.config import Configuration
 from manager.doctor import Diagnosis, Report, examine_all, findings, whole
-from manager.errors import UnknownConnectionError
 from manager.history import History
 from manager.lock import AlreadyRunningError, InstanceLock
 from manager.model import Snapshot, Status
@@ -21,7 +19,7 @@ from manager.places import default_path
 from manager.service import inquiry
 from manager.settings import ConnectionSettings
 from manager.store import Store
-from tui.commands.embedding import configured, state_of
+from tui.commands.embedding import configured, named, state_of
 from tui.commands.logfile import log_to_file
 from tui.commands.terms import BAD_SETTINGS, attach_option, config_option, told
 from tui.diagnosis import exit_code, text_of
@@ -85,7 +83,7 @@ async def _examined(
     configuration: Configuration, names: Sequence[str], *, log_in: bool, hold: float
 ) -> Report:
     """Log in to each connection once; where another trunkline has done so, only look."""
-    connections, path = _named(configuration.connections, names), configuration.path
+    connections, path = named(configuration.connections, names), configuration.path
     if not log_in:
         return await _looked(path, connections, "")
     try:
@@ -105,7 +103,7 @@ async def _asked(address: Path, configuration: Configuration | None, names: Sequ
     """Have the service say how things stand, and look without a login at what is not up."""
     answer = inquiry.ask(address)
     snapshot = msgspec.convert(answer["snapshot"], Snapshot)
-    statuses = _named(snapshot.statuses, names)
+    statuses = named(snapshot.statuses, names)
     histories = await _histories(address, statuses)
     known = {each.name: each for each in (configuration.connections if configuration else ())}
     away = [known[each.name] for each in statuses if not each.phase.connected and each.name in known]
@@ -139,19 +137,3 @@ async def _histories(address: Path, statuses: Sequence[Status]) -> dict[str, His
         if status.drops or not status.phase.connected:
             found[status.name] = await client.history(status.name)
     return found
-
-
-Named = TypeVar("Named", Status, ConnectionSettings)
-
-
-def _named(everyone: Sequence[Named], names: Sequence[str]) -> tuple[Named, ...]:
-    """Return those of the names, in the order of the settings; all where none is named.
-
-    Raises:
-        UnknownConnectionError: no connection has one of the names.
-    """
-    known = {each.name for each in everyone}
-    for name in names:
-        if name not in known:
-            raise UnknownConnectionError(f"no connection is called {name!r}")
-    return tuple(each for each in everyone if not names or each.name in names)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import platformdirs
 
 from manager.config import Configuration, default_path, load
 from manager.embedded import EmbeddedClient
-from manager.errors import TrunklineError
+from manager.errors import TrunklineError, UnknownConnectionError
+from manager.model import Status
 from manager.places import key_of
 from manager.settings import ConnectionSettings
 from tui.commands.terms import BAD_SETTINGS, told
@@ -25,6 +28,22 @@ def configured(path: Path | None) -> Configuration:
             hint = f"begin with: mkdir -p {folder} && trunkline config example > {file}"
             raise TrunklineError(f"there are no settings at {path}", hint)
         return load(path)
+
+
+Named = TypeVar("Named", Status, ConnectionSettings)
+
+
+def named(everyone: Sequence[Named], names: Sequence[str]) -> tuple[Named, ...]:
+    """Return those of the names, in the order of the settings; all where none is named.
+
+    Raises:
+        UnknownConnectionError: no connection has one of the names.
+    """
+    known = {each.name for each in everyone}
+    for name in names:
+        if name not in known:
+            raise UnknownConnectionError(f"no connection is called {name!r}")
+    return tuple(each for each in everyone if not names or each.name in names)
 
 
 def client_of(configuration: Configuration) -> EmbeddedClient:
