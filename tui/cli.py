@@ -31,6 +31,7 @@ _HOMES = {
     "check": "settings",
     "config": "settings",
     "keys": "settings",
+    "completion": "completion",
     "demo": "demo",
 }
 """Module of each command."""

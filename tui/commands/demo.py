@@ -11,7 +11,7 @@ from tui.commands.logfile import log_to_file
 from tui.commands.terms import BAD_SETTINGS, told
 
 
-@click.command()
+@click.command(short_help="Show the dashboard on servers that fail and recover.")
 @click.option("--seed", type=int, metavar="N", help="Repeat the story of this number.")
 @click.option("--theme", metavar="NAME", help="Theme of the dashboard.")
 def demo(seed: int | None, theme: str | None) -> None:

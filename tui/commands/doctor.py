@@ -21,6 +21,7 @@ from manager.settings import ConnectionSettings
 from manager.store import Store
 from tui.commands.embedding import configured, named, state_of
 from tui.commands.logfile import log_to_file
+from tui.commands.naming import complete_names
 from tui.commands.terms import BAD_SETTINGS, attach_option, config_option, told
 from tui.diagnosis import exit_code, text_of
 
@@ -29,7 +30,7 @@ HOLD = 3.0
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as one JSON object.")
 @click.option("--verbose", "-v", is_flag=True, help="Tell every step of what is well too.")
 @click.option("--no-login", is_flag=True, help="Look only: send no credentials to anybody.")

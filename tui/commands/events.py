@@ -38,7 +38,7 @@ def _seconds(context: click.Context, param: click.Parameter, value: str | None) 
     return float(found[1]) * _UNITS[found[2]]
 
 
-@click.command()
+@click.command(short_help="Print what happened; with --follow what happens.")
 @config_option
 @attach_option
 @click.option("--follow", "-f", is_flag=True, help="Go on with what happens from now on.")

@@ -14,11 +14,14 @@ from manager.errors import UnknownConnectionError
 from manager.model import Result
 from manager.service.remote import RemoteClient
 from tui.commands.attaching import address_for
+from tui.commands.naming import complete_names
 from tui.commands.terms import BAD_SETTINGS, FAILED, attach_option, config_option, told
 from tui.sanitise import clean
 
-_names = click.argument("names", nargs=-1, metavar="[NAME]...")
-_wanted_names = click.argument("names", nargs=-1, metavar="NAME...", required=True)
+_names = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
+_wanted_names = click.argument(
+    "names", nargs=-1, metavar="NAME...", required=True, shell_complete=complete_names
+)
 
 
 @click.command()
@@ -47,7 +50,7 @@ def reconnect(
     _carry_out(context, path, address, commands, wait=not no_wait)
 
 
-@click.command()
+@click.command(short_help="Send a heartbeat and a check now.")
 @_names
 @config_option
 @attach_option

@@ -15,7 +15,7 @@ from tui.commands.embedding import client_of, configured
 from tui.commands.terms import BAD_SETTINGS, HELD, config_option, told
 
 
-@click.command()
+@click.command(short_help="Run as a service that dashboards and scripts attach to.")
 @config_option
 @click.option(
     "--socket",

@@ -17,7 +17,7 @@ _system_option = click.option(
 )
 
 
-@click.group()
+@click.group(short_help="Have systemd run the service, or no longer.")
 def service() -> None:
     """Put the service in systemd's hands, or take it out of them."""
 

@@ -15,6 +15,7 @@ from manager.places import default_path
 from tui import keymap, preferences
 from tui.commands.embedding import configured, named
 from tui.commands.logfile import log_to_file
+from tui.commands.naming import complete_names
 from tui.commands.terms import BAD_SETTINGS, config_option, printable, told
 
 _WIDTH = 80
@@ -57,8 +58,8 @@ def config_example() -> None:
     click.echo(example(), nl=False)
 
 
-@config.command("show")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@config.command("show", short_help="Print what is set, and where it comes from.")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
 @click.option("--json", "as_json", is_flag=True, help="Print an array of objects, one a setting.")
 @config_option
 @click.pass_context
@@ -99,7 +100,7 @@ def config_migrate(file: Path) -> None:
         click.echo(printable(f"trunkline: without a meaning here, and left out: {names}"), err=True)
 
 
-@click.command()
+@click.command(short_help="List every key, and its name in dashboard.toml.")
 def keys() -> None:
     """List every key, and the name by which dashboard.toml can give it another."""
     click.echo(f"# [keys] of {preferences.default_path()}; a key, or several in an array")

@@ -25,7 +25,7 @@ _COLUMNS = ("NAME", "TYPE", "PHASE", "FOR", "ENDPOINT", "REASON")
 _WORDS = ("ok", "warning", "critical", "unknown")
 
 
-@click.command()
+@click.command(short_help="Print how every connection stands.")
 @config_option
 @attach_option
 @click.option("--json", "as_json", is_flag=True, help="Print the service's answer as it is.")

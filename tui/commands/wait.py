@@ -13,14 +13,15 @@ from manager.errors import ManagerGoneError, UnknownConnectionError
 from manager.events import ConnectionEvent, Event
 from manager.service.remote import RemoteClient
 from tui.commands.attaching import address_for
+from tui.commands.naming import complete_names
 from tui.commands.terms import BAD_SETTINGS, FAILED, attach_option, config_option, told
 from tui.sanitise import clean
 
 _AGAIN_AFTER = 0.5
 
 
-@click.command()
-@click.argument("names", nargs=-1, metavar="NAME...", required=True)
+@click.command(short_help="Wait until connections are up.")
+@click.argument("names", nargs=-1, metavar="NAME...", required=True, shell_complete=complete_names)
 @click.option("--up/--down", default=True, help="Until all of them are up (the default), or none is.")
 @click.option("--timeout", type=click.FloatRange(min=0.0), metavar="SECONDS", help="Give up after this time.")
 @config_option

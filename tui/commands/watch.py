@@ -14,7 +14,7 @@ from tui.commands.terms import HELD, config_option, told
 from tui.watch import watch as run
 
 
-@click.command()
+@click.command(short_help="Print each event as a line of JSON, without a screen.")
 @config_option
 @click.option(
     "--for", "seconds", type=click.FloatRange(min=0.0), metavar="SECONDS", help="Stop after this time."
