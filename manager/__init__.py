@@ -17,16 +17,41 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from manager.config import Configuration, load
     from manager.embedded import EmbeddedClient
+    from manager.endpoint import parse_endpoint
     from manager.manager import ConnectionManager
+    from manager.model import Phase
+    from manager.secret import Secret, SecretSource
+    from manager.settings import AmiSettings, Policy, SipSettings, WebSocketSettings
 
 _HOMES = {
-    "ConnectionManager": "manager.manager",
+    "AmiSettings": "manager.settings",
     "Configuration": "manager.config",
+    "ConnectionManager": "manager.manager",
     "EmbeddedClient": "manager.embedded",
+    "Phase": "manager.model",
+    "Policy": "manager.settings",
+    "Secret": "manager.secret",
+    "SecretSource": "manager.secret",
+    "SipSettings": "manager.settings",
+    "WebSocketSettings": "manager.settings",
     "load": "manager.config",
+    "parse_endpoint": "manager.endpoint",
 }
 
-__all__ = ["Configuration", "ConnectionManager", "EmbeddedClient", "load"]
+__all__ = [
+    "AmiSettings",
+    "Configuration",
+    "ConnectionManager",
+    "EmbeddedClient",
+    "Phase",
+    "Policy",
+    "Secret",
+    "SecretSource",
+    "SipSettings",
+    "WebSocketSettings",
+    "load",
+    "parse_endpoint",
+]
 
 
 def __getattr__(name: str) -> object:
