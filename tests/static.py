@@ -25,12 +25,10 @@ COMPLETIONS = {
 
 def texts() -> dict[Path, str]:
     """Return what each file should say; of the manual, what stands between its marks."""
-    manual = MANUAL.read_text()
-    with click.Context(main, info_name=PROGRAM) as context:
-        manual = _between(manual, "options", _options(context))
-        manual = _between(
-            manual, "commands", [line for each in _commands(context) for line in _section(each)]
-        )
+    program, *commands = every_command()
+    manual = _between(MANUAL.read_text(), "options", _options(program))
+    leaves = [each for each in commands if not isinstance(each.command, click.Group)]
+    manual = _between(manual, "commands", [line for each in leaves for line in _section(each)])
     return {MANUAL: manual} | {path: script(main, shell) for shell, path in COMPLETIONS.items()}
 
 
@@ -40,18 +38,15 @@ def _between(text: str, name: str, lines: list[str]) -> str:
     return before + begin + "".join(f"{line}\n" for line in lines) + end + rest.partition(end)[2]
 
 
-def _commands(context: click.Context) -> Iterator[click.Context]:
-    """Yield every command that does something, those of groups behind their group."""
-    group = context.command
-    assert isinstance(group, click.Group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        with click.Context(command, info_name=name, parent=context) as inner:
-            if isinstance(command, click.Group):
-                yield from _commands(inner)
-            else:
-                yield inner
+def every_command(context: click.Context | None = None) -> Iterator[click.Context]:
+    """Yield the program and all its commands, those of a group behind it."""
+    context = context or click.Context(main, info_name=PROGRAM)
+    yield context
+    if isinstance(context.command, click.Group):
+        for name in context.command.list_commands(context):
+            command = context.command.get_command(context, name)
+            assert command is not None
+            yield from every_command(click.Context(command, info_name=name, parent=context))
 
 
 def _section(context: click.Context) -> list[str]:

@@ -68,3 +68,9 @@ def test_every_key_of_the_dashboard_is_in_the_table() -> None:
 def test_every_phase_and_theme_is_named() -> None:
     for name in (*(phase.value for phase in Phase), *themes.available()):
         assert f"`{name}`" in README
+
+
+def test_its_examples_fit_80_columns() -> None:
+    fenced = re.findall(r"```\w*\n(.*?)```", README, re.DOTALL)
+    indented = re.findall(r"^    .*$", README, re.MULTILINE)
+    assert max(map(len, [line for text in fenced for line in text.splitlines()] + indented)) <= 80
