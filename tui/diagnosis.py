@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from tui.sanitise import clean
 WIDTH = 80
 _OK, _BAD, _NONE = "ok", "FAIL", "-"
 _MARGIN = 6
+_UNIT = re.compile(r"(\d) (ms|s|min)\b")
 
 
 def text_of(report: Report, *, verbose: bool = False) -> str:
@@ -42,8 +44,9 @@ def _diagnosis(each: Diagnosis, *, verbose: bool) -> Iterator[str]:
     yield from _wrapped(title, indent=0, below=_MARGIN)
     for finding in each.findings:
         yield from _finding(finding)
+    said = " ".join(finding.do for finding in each.findings)
     for examination in each.examinations:
-        yield from _examination(examination, verbose=verbose)
+        yield from _examination(examination, verbose=verbose, said=said)
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -52,7 +55,8 @@ def _finding(finding: Finding) -> Iterator[str]:
         yield from _labelled("do", finding.do)
 
 
-def _examination(examination: Examination, *, verbose: bool) -> Iterator[str]:
+def _examination(examination: Examination, *, verbose: bool, said: str) -> Iterator[str]:
+    """Yield how far one endpoint was come to; what to do is not told again where it is `said`."""
     if examination.failure is None and not verbose:
         done = ", ".join(filter(None, map(_in_short, examination.steps)))
         yield from _wrapped(f"{examination.endpoint}: {done}")
@@ -61,8 +65,9 @@ def _examination(examination: Examination, *, verbose: bool) -> Iterator[str]:
     yield from _wrapped(f"{examination.endpoint}{stop}")
     for step in examination.steps:
         yield from _step(step)
-    if examination.failure is not None and examination.failure.hint:
-        yield from _labelled("do", examination.failure.hint)
+    hint = examination.failure.hint if examination.failure is not None else ""
+    if hint and hint not in said:
+        yield from _labelled("do", hint)
 
 
 def _in_short(step: Step) -> str:
@@ -82,13 +87,7 @@ def _step(step: Step) -> Iterator[str]:
     if not step.detail:
         yield start.rstrip()
         return
-    yield from textwrap.wrap(
-        clean(step.detail),
-        WIDTH,
-        initial_indent=f"{start}  ",
-        subsequent_indent=" " * (len(start) + 2),
-        break_on_hyphens=False,
-    )
+    yield from _filled(step.detail, first=f"{start}  ", rest=" " * (len(start) + 2))
 
 
 def _conclusion(report: Report) -> Iterator[str]:
@@ -106,25 +105,20 @@ def _conclusion(report: Report) -> Iterator[str]:
 
 
 def _labelled(label: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        clean(text),
-        WIDTH,
-        initial_indent=f"{'':{_MARGIN}}{label:<6}",
-        subsequent_indent=" " * (_MARGIN + 6),
-        break_on_hyphens=False,
-    )
+    return _filled(text, first=f"{'':{_MARGIN}}{label:<6}", rest=" " * (_MARGIN + 6))
 
 
 def _wrapped(text: str, *, indent: int = _MARGIN, below: int | None = None) -> list[str]:
-    lower = indent + 2 if below is None else below
-    return textwrap.wrap(
-        clean(text),
-        WIDTH,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * lower,
-        break_on_hyphens=False,
-        drop_whitespace=True,
+    return _filled(text, first=" " * indent, rest=" " * (indent + 2 if below is None else below))
+
+
+def _filled(text: str, *, first: str, rest: str) -> list[str]:
+    """Break a text into lines; a number and its unit stay together."""
+    together = _UNIT.sub("\\1\N{NO-BREAK SPACE}\\2", clean(text))
+    lines = textwrap.wrap(
+        together, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
     )
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def exit_code(report: Report) -> int:

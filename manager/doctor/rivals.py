@@ -70,7 +70,7 @@ def rival(status: Status, history: History | None, now: float) -> Finding | None
     return Finding(
         topic=Topic.SECOND_LOGIN,
         says=f"comes up and is dropped by the server within {_range(ages)}, {len(ages)} times in a row{why}; "
-        "a second program with the same login is the usual cause",
+        "a second program with the same login does that, or a server that fails after the login",
         do=_what_to_do(status.type),
     )
 

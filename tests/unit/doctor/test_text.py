@@ -86,6 +86,22 @@ def test_the_points_of_the_whole_are_itemised_where_a_service_was_asked() -> Non
     assert text.endswith("health of all: 50 (orange); it has lost 50 for b")
 
 
+def test_what_to_do_is_told_once() -> None:
+    finding = Finding(topic=Topic.NOT_RECONNECTING, says="blocked", do="check the secret, then r")
+    text = text_of(report(msgspec.structs.replace(ILL, findings=(finding,))))
+    assert text.count("check the secret") == 1
+
+
+def test_a_number_keeps_its_unit_wherever_a_line_ends() -> None:
+    for length in range(30, 60):
+        says = f"{'x' * length} 12 ms after 3 s"
+        text = text_of(
+            report(msgspec.structs.replace(ILL, findings=(Finding(topic=Topic.DROPS, says=says),)))
+        )
+        assert not any(line.split()[:1] in (["ms"], ["s"]) for line in text.splitlines())
+        assert "12 ms" in text
+
+
 def test_nothing_is_wider_than_80_columns_or_obeyed_by_a_terminal() -> None:
     hostile = "\x1b[2J\x9b31m\u202e\r\nok    all well " + "x" * 200
     failure = Failure(kind=FailureClass.TRANSIENT, stage=Stage.LOGIN, reason=hostile, hint=hostile)
