@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from manager.config.section import Notes
 
 _MAX_BYTES = 8 * 1024 * 1024
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+_OF_BEFORE = re.compile(r"\s*(?://|/\*|\{|(?:export|const|let|var)\s|module\.exports)")
+"""How a file begins that `migration` is for."""
 _TWICE = re.compile(r"Cannot declare (?P<place>\(.+\)) twice$")
 
 
@@ -81,11 +84,19 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        mistake = _syntax(str(error), text)
+        mistake = _of_before(path) if _OF_BEFORE.match(text) else _syntax(str(error), text)
     except (ValueError, RecursionError):
         # A number of thousands of digits, arrays within arrays without end.
         mistake = Mistake(found="a value beyond all measure", expected="TOML")
     raise ConfigError(path, (mistake,))
+
+
+def _of_before(path: Path) -> Mistake:
+    return Mistake(
+        found="an object of JSON or JavaScript",
+        expected="TOML",
+        command=f"trunkline config migrate {shlex.quote(str(path))}",
+    )
 
 
 def _syntax(message: str, text: str) -> Mistake:

@@ -20,7 +20,7 @@ from manager.drivers.failures import (
     REGISTRATION_ENDED,
 )
 from manager.history import History, SessionSpan
-from manager.model import Failure, FlapCause, Stage, Status
+from manager.model import Failure, FailureClass, FlapCause, Stage, Status
 
 IN_A_ROW = 3
 """Sessions that make a rhythm."""
@@ -77,6 +77,16 @@ def rival(status: Status, history: History | None, now: float) -> Finding | None
 
 def rival_of(kind: str, failure: Failure) -> Finding | None:
     """Return what one failure says of a second program; None where it says nothing."""
+    if (
+        kind == "sip"
+        and failure.reason.endswith("(403 Forbidden)")
+        and failure.kind is FailureClass.CREDENTIALS
+    ):
+        return Finding(
+            topic=Topic.SECOND_LOGIN,
+            says="403 is also what a registrar that takes one Contact answers while another program holds it",
+            do=_what_to_do(kind),
+        )
     said = next((each for each in _SAYS if failure.reason.startswith(each)), "")
     if not said and not _CLOSED.search(failure.reason):
         return None

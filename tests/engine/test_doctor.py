@@ -15,7 +15,16 @@ from manager.model import Stage
 from manager.secret import Secret, SecretSource
 from manager.settings import ConnectionSettings, Policy
 from manager.store import Store
-from tests.engine.fakes import CANARY, LOST, WRONG_SECRET, FakeDriver, FakeServer, FakeSettings, failure
+from tests.engine.fakes import (
+    CANARY,
+    LOST,
+    REFUSED,
+    WRONG_SECRET,
+    FakeDriver,
+    FakeServer,
+    FakeSettings,
+    failure,
+)
 from tests.engine.virtual import VirtualClock
 
 GONE = failure(reason=NOT_LISTED, stage=Stage.CHECK)
@@ -141,6 +150,16 @@ async def test_one_that_can_be_asked_is_asked_first_and_without_an_answer_not_lo
     (found,) = await examine(server, create=Inquiring)
     assert found.well
     assert [step.name for step in found.examinations[0].steps][:2] == ["TCP", "OPTIONS"]
+
+
+async def test_where_the_opening_stops_sooner_than_the_question_the_step_that_failed_is_the_last() -> None:
+    server = FakeServer()
+    server.peek, server.open = None, REFUSED
+    (found,) = await examine(server, create=Inquiring)
+    assert [(step.name, step.ok) for step in found.examinations[0].steps] == [
+        ("OPTIONS", True),
+        ("TCP", False),
+    ]
 
 
 async def test_cancelled_at_any_moment_it_leaves_nothing_open() -> None:

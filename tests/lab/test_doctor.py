@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from manager.doctor import Diagnosis, Examination, Report, examine_all
+from manager.doctor import Diagnosis, Examination, Report, Topic, examine_all
 from manager.endpoint import parse_endpoint
 from manager.lab.ami import AmiServer
 from manager.lab.faults import Fault
@@ -151,6 +151,31 @@ async def test_a_registration_that_lives_elsewhere_is_not_touched_by_a_look() ->
             assert (await examined(settings, log_in=False)).well
             assert lab.sip["lab"].registrar.bindings("6001") == before
             assert lab.sip["lab"].logins == 1
+
+
+async def test_a_question_that_is_not_answered_does_not_cost_the_registration_its_port() -> None:
+    async with Lab(policy=PATIENT) as lab:
+        store, settings = Store(), of_type(SIP, lab.connections())
+        await examined(settings, store)
+        before = dict(store.section(f"connection {settings.name}"))
+        lab.sip["lab"].fault = Fault.HANG
+        await examined(replace(settings, policy=HASTY), store)
+        assert dict(store.section(f"connection {settings.name}")) == before != {}
+
+
+async def test_a_place_that_another_program_holds_is_told_as_one_reason_of_a_403() -> None:
+    async with Lab(policy=PATIENT) as lab:
+        lab.sip["lab"].registrar.max_contacts = 1
+        settings = of_type(SIP, lab.connections())
+        async with ConnectionManager([settings]) as manager:
+            async with asyncio.timeout(20):
+                while not manager.states[settings.name].connected:
+                    await asyncio.sleep(0.02)
+            found = await examined(settings)
+    assert found.examinations[0].stops_at == "login"
+    (second,) = found.findings
+    assert second.topic is Topic.SECOND_LOGIN
+    assert "takes one Contact" in second.says
 
 
 async def test_a_refused_login_is_not_sent_to_the_next_endpoint_of_the_host() -> None:

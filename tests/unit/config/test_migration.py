@@ -208,6 +208,17 @@ def test_all_mistakes_are_told_at_once(mistakes) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "text", [ALL, "{ baseDelay: 1 }", "/* x */ module.exports = {}", "export default {}"]
+)
+def test_one_that_is_given_as_a_configuration_is_told_what_to_run(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "old settings.js"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert caught.value.mistakes[0].command == f"trunkline config migrate '{path}'"
+
+
 @pytest.mark.parametrize("name", ["missing.js", ""])
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=r"No such file|Is a directory"):
