@@ -8,6 +8,7 @@ the credentials is not sent them again on its next endpoint. Of a driver that ca
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -29,7 +30,6 @@ from manager.settings import ConnectionSettings, WebSocketSettings
 from manager.trace import frames_of
 
 log = logging.getLogger(__name__)
-
 
 _CUT_OFF = "the server cuts off instead of answering: check that port and path are its own, and read its log"
 _ADVICE = {
@@ -187,8 +187,10 @@ def _advised(failure: Failure) -> Failure:
 
 def _withheld(failure: Failure, seconds: float) -> Failure:
     reason = f"not tried, for the login budget is used up: {failure.reason}"
-    hint = f"{failure.hint}; the next one may go in {seconds / 60:.0f} min"
-    return replace(failure, stage=Stage.LOGIN, reason=reason, hint=hint)
+    later = f"the next one may go in {seconds / 60:.0f} min" if math.isfinite(seconds) else ""
+    return replace(
+        failure, stage=Stage.LOGIN, reason=reason, hint="; ".join(filter(None, (failure.hint, later)))
+    )
 
 
 class _NoLine:
