@@ -102,7 +102,6 @@ async def test_what_is_well_is_gone_through_step_by_step_and_nothing_is_left() -
         (AMI, Fault.WRONG_PASSWORD, PATIENT, "login", "wrong AMI secret or ACL"),
         (AMI, Fault.OVERLOAD, PATIENT, "handshake", "closed without a word"),
         (AMI, Fault.ACCEPT_AND_CLOSE, PATIENT, "handshake", "closed without a word"),
-        (AMI, Fault.HANG, HASTY, "handshake", "no answer in 0.2 s"),
     ],
 )
 async def test_it_says_where_it_stops_why_and_what_to_do(

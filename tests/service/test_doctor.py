@@ -130,6 +130,20 @@ async def test_where_another_one_holds_the_settings_it_only_looks(ami: AmiServer
         assert (await doctor("--config", config)).exit_code == 1
 
 
+async def test_where_a_service_lets_others_in_alone_it_only_looks(
+    ami: AmiServer, config: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (where := sockets_to_ask(config)[0]).parent.mkdir(exist_ok=True)
+    where.touch()
+    assert (await doctor("--config", config, "--hold", "0")).exit_code == 0
+    assert ami.logins == 1
+    monkeypatch.setattr("os.access", lambda path, _: path != where)
+    done = await doctor("--config", config)
+    assert done.exit_code == 3
+    assert "a service whose socket is closed to us" in done.output.replace("\n  ", " ")
+    assert ami.logins == 1
+
+
 async def test_it_can_be_told_to_send_no_credentials(ami: AmiServer, config: Path):
     done = await doctor("--config", config, "--no-login")
     assert done.exit_code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from manager.doctor import Diagnosis, Report, examine_all, findings, whole
 from manager.history import History
 from manager.lock import AlreadyRunningError, InstanceLock
 from manager.model import Snapshot, Status
-from manager.places import default_path
+from manager.places import default_path, sockets_to_ask
 from manager.service import inquiry
 from manager.settings import ConnectionSettings
 from manager.store import Store
@@ -71,6 +72,10 @@ def doctor(
             report = asyncio.run(_asked(address, None, names))
         elif (found := inquiry.find(path)) is not None:
             report = asyncio.run(_asked(found, configured(path), names))
+        elif (closed := _closed_to_us(path)) is not None:
+            connections = named(configured(path).connections, names)
+            holder = f"a service whose socket is closed to us ({closed})"
+            report = asyncio.run(_looked(path, connections, holder))
         else:
             report = asyncio.run(_examined(configured(path), names, log_in=not no_login, hold=hold))
     if as_json:
@@ -78,6 +83,20 @@ def doctor(
     else:
         click.echo(text_of(report, verbose=verbose))
     sys.exit(exit_code(report))
+
+
+def _closed_to_us(path: Path) -> Path | None:
+    """Return a socket on which another user's service may listen; None where there is none."""
+    for address in sockets_to_ask(path):
+        try:
+            address.stat()
+            if not os.access(address, os.W_OK):
+                return address
+        except PermissionError:
+            return address
+        except OSError:
+            continue
+    return None
 
 
 async def _examined(
