@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ import msgspec
 
 from manager.config import Configuration
 from manager.doctor import Diagnosis, Report, examine_all, findings, whole
+from manager.errors import ManagerGoneError
 from manager.history import History
 from manager.lock import AlreadyRunningError, InstanceLock
 from manager.model import Snapshot, Status
@@ -20,6 +22,7 @@ from manager.places import default_path, sockets_to_ask
 from manager.service import inquiry
 from manager.settings import ConnectionSettings
 from manager.store import Store
+from tui.commands.attaching import address_for
 from tui.commands.embedding import configured, named, state_of
 from tui.commands.logfile import log_to_file
 from tui.commands.naming import complete_names
@@ -66,13 +69,14 @@ def doctor(
     asked.
     """
     log_to_file()
-    path, address = path or context.obj.path or default_path(), address or context.obj.address
     with told(BAD_SETTINGS):
-        if address is not None:
-            report = asyncio.run(_asked(address, None, names))
-        elif (found := inquiry.find(path)) is not None:
-            report = asyncio.run(_asked(found, configured(path), names))
-        elif (closed := _closed_to_us(path)) is not None:
+        service = _service(context, path, address)
+        path = path or context.obj.path or default_path()
+        closed = _closed_to_us(path)
+        if service is not None and service != closed:
+            own = service in sockets_to_ask(path)
+            report = asyncio.run(_asked(service, configured(path) if own else None, names))
+        elif closed is not None:
             connections = named(configured(path).connections, names)
             holder = f"a service whose socket is closed to us ({closed})"
             report = asyncio.run(_looked(path, connections, holder))
@@ -83,6 +87,13 @@ def doctor(
     else:
         click.echo(text_of(report, verbose=verbose))
     sys.exit(exit_code(report))
+
+
+def _service(context: click.Context, path: Path | None, address: Path | None) -> Path | None:
+    """Return the address of the service that is meant or that runs; None where none does."""
+    with suppress(ManagerGoneError):
+        return address_for(context, path, address)
+    return None
 
 
 def _closed_to_us(path: Path) -> Path | None:
