@@ -30,3 +30,7 @@ class NotConnectedError(TrunklineError):
 
 class ManagerGoneError(TrunklineError):
     """The manager that was spoken to has ended."""
+
+
+class NotAllowedError(TrunklineError):
+    """Who asks may not do that."""

@@ -50,4 +50,7 @@ class ReadOnlyClient:
         Raises:
             TrunklineError: always.
         """
-        raise TrunklineError("this dashboard is read-only", "start it without --read-only to act")
+        raise TrunklineError(
+            "this dashboard is read-only",
+            "it was started with --read-only, or the service lets you only look",
+        )

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from manager.access import Access
+from manager.config.access import read_access
 from manager.config.connections import read_connection, read_defaults
 from manager.config.document import Document, read_document
 from manager.config.installed import InstalledTypes
@@ -28,6 +30,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     connections: tuple[ConnectionSettings, ...]
     """In the order of the file."""
+    access: Access = Access()
 
 
 def load(path: Path) -> Configuration:
@@ -37,19 +40,20 @@ def load(path: Path) -> Configuration:
         ConfigError: it cannot be read or used; it tells every mistake at once.
     """
     document = read_document(path)
-    connections = _read_tables(document)
+    access, connections = _read_tables(document)
     if document.notes.plain_secrets and document.mode & _OTHERS:
         document.notes.mistakes.insert(0, _readable_by_others(document))
     document.demand_no_mistakes()
-    return Configuration(path=path, connections=tuple(connections))
+    return Configuration(path=path, connections=tuple(connections), access=access)
 
 
-def _read_tables(document: Document) -> list[ConnectionSettings]:
+def _read_tables(document: Document) -> tuple[Access, list[ConnectionSettings]]:
     notes = document.notes
     root = Section(document.content, (), notes)
     defaults = _table(root, "defaults")
     policies = Policies(_table(root, "policies") or {}, notes)
     policy = read_defaults(Section(defaults or {}, ("defaults",), notes), policies)
+    access = read_access(Section(_table(root, "service") or {}, ("service",), notes))
     tables = _table(root, "connections")
     if tables is not None and not tables:
         notes.mistake(("connections",), "no connection", _A_CONNECTION)
@@ -59,7 +63,7 @@ def _read_tables(document: Document) -> list[ConnectionSettings]:
         read_connection(name, table, defaults=policy, policies=policies, types=types, notes=notes)
         for name, table in (tables or {}).items()
     ]
-    return [settings for settings in found if settings is not None]
+    return access, [settings for settings in found if settings is not None]
 
 
 def _table(root: Section, name: str) -> dict[str, Any] | None:

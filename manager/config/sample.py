@@ -44,6 +44,10 @@ _SAMPLE = """\
 # peek = true                # a host that is waited for is looked at each second; its return ends the wait
 # flap_watch = true          # losses in a rhythm, or very many, are told of with their likely cause and cure
 
+[service]                     # `trunkline serve`; root and its own user may do everything
+# read_group = "users"        # who is in this group of the machine may look; nobody if not set
+# act_group = "adm"            # who is in this one may give commands too; nobody if not set
+
 [policies.office]                             # chosen with policy = "office"
 base = "gentle"                               # what it does not set itself; "default" if not set
 max_attempts = 40                             # every number of [defaults] may stand here

@@ -13,13 +13,22 @@ from manager.places import sockets_to_ask
 _ANSWERS_WITHIN = 5.0
 _REQUEST = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _MAX_BYTES = 256 * 2**20
+CLOSED_HINT = "the [service] of its settings may name a read_group or an act_group that you are in"
+
+
+def closed(address: Path) -> str:
+    """Return what is told of a socket that the kernel keeps us out of."""
+    return f"{address} is closed to you"
 
 
 def find(config: Path) -> Path | None:
-    """Return the socket on which a service of a configuration listens; None where none does."""
+    """Return the socket on which a service of a configuration listens, be it closed to us; None for none."""
     for address in sockets_to_ask(config):
         try:
             _connect(address).close()
+        except PermissionError:
+            if not _is_there(address):
+                continue
         except OSError:
             continue
         return address
@@ -37,6 +46,8 @@ def ask(address: Path) -> dict[str, Any]:
         with _connect(address) as own:
             own.sendall(_REQUEST)
             answer = b"".join(_received(own))
+    except PermissionError:
+        raise TrunklineError(closed(address), CLOSED_HINT) from None
     except OSError:
         raise ManagerGoneError(f"no service answers at {address}") from None
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -48,6 +59,13 @@ def ask(address: Path) -> dict[str, Any]:
         return {"service": dict(told["service"]), "snapshot": dict(told["snapshot"])}
     except (ValueError, KeyError, TypeError, RecursionError):
         raise TrunklineError(f"what answers at {address} is no service of trunkline") from None
+
+
+def _is_there(address: Path) -> bool:
+    try:
+        return address.is_socket()
+    except OSError:
+        return False
 
 
 def _connect(address: Path) -> socket.socket:

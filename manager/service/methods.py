@@ -2,7 +2,7 @@
 
 | method | parameters | answer |
 |---|---|---|
-| `version` | | `protocol`, `trunkline`, `pid`, `config`, `since` |
+| `version` | | `protocol`, `trunkline`, `pid`, `config`, `since`, `may` |
 | `snapshot` | | `manager.model.Snapshot` |
 | `events` | `since`: a position; from now on without | a subscription; then notifications `events` with `events` and the `position` they lead to |
 | `wire` | `name`, `since`: a position; all that is held without | a subscription; then notifications `wire` with `messages` |
@@ -10,6 +10,8 @@
 | `history` | `name` | `manager.history.History` |
 | `settings` | `name` | rows of `manager.effective.SettingRow`, secrets masked |
 | `reconnect`, `refresh`, `pause`, `resume`, `reload`… | those of the command in `manager.client` | its outcome |
+
+`rights.py` says which of them act and which only read.
 
 Notifications bear the number of their `subscription`; `ended` says that nothing more follows on one. A `gap`
 among the events says that some are no longer held, or that `since` was of another run, and the position
@@ -22,15 +24,17 @@ import os
 from collections.abc import AsyncGenerator
 from importlib.metadata import version
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from manager.client import Command
 from manager.embedded import EmbeddedClient
 from manager.events import Event, Gap
 from manager.model import Position, Snapshot
-from manager.service.protocol import UNKNOWN_METHOD, RpcError, read_params
+from manager.service.protocol import read_params
+from manager.service.rights import Right, Visitor
 from manager.wire import WireMessage
 
 PROTOCOL = 1
@@ -51,6 +55,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     config: str
     since: float
     """When it was started, in seconds since 1970."""
+    may: Literal["read", "act"] = "act"
+    """What the one who asks may do."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,29 +119,30 @@ class Methods:
             since=since,
         )
 
-    async def overview(self) -> Overview:
+    async def overview(self, visitor: Visitor) -> Overview:
         """Return which service it is and how everything stands."""
-        return Overview(service=self._about, snapshot=await self._client.snapshot())
+        return Overview(service=self._about_for(visitor), snapshot=await self._client.snapshot())
 
-    async def answer(self, method: str, params: msgspec.Raw) -> object:
-        """Carry a request out and return its result.
+    async def answer(self, method: str, params: msgspec.Raw, visitor: Visitor) -> object:
+        """Carry a request out that its visitor may ask for, and return its result.
 
         Raises:
-            RpcError: there is no such method, or the parameters do not fit it.
+            manager.service.protocol.RpcError: the parameters do not fit.
             manager.errors.TrunklineError: the manager says no.
         """
         match method:
             case "version":
-                return self._about
+                return self._about_for(visitor)
             case "snapshot":
                 return await self._client.snapshot()
             case "history":
                 return await self._client.history(read_params(params, Named).name)
             case "settings":
                 return await self._client.settings(read_params(params, Named).name)
-        if method not in COMMANDS:
-            raise RpcError(UNKNOWN_METHOD, "there is no such method")
         return await self._client.command(read_params(params, COMMANDS[method]))
+
+    def _about_for(self, visitor: Visitor) -> About:
+        return replace(self._about, may="act" if visitor.right is Right.ACT else "read")
 
     async def known(self, name: str) -> None:
         """Return where a connection has the name.

@@ -21,7 +21,16 @@ from websockets.frames import CloseCode
 from manager.errors import TrunklineError
 from manager.service import protocol
 from manager.service.methods import EventsFrom, EventsTold, Methods, Subscription, WireFrom, WireTold
-from manager.service.protocol import INVALID_PARAMS, Request, RequestId, RpcError, read_params, rpc_error_of
+from manager.service.protocol import (
+    INVALID_PARAMS,
+    UNKNOWN_METHOD,
+    Request,
+    RequestId,
+    RpcError,
+    read_params,
+    rpc_error_of,
+)
+from manager.service.rights import RIGHTS, Visitor
 from manager.trace import frames_of
 
 log = logging.getLogger(__name__)
@@ -59,8 +68,8 @@ class Peer:
         self,
         connection: ServerConnection,
         methods: Methods,
+        visitor: Visitor,
         *,
-        label: str,
         begin: Callable[[Coroutine[None, None, None]], Awaitable[None]],
     ) -> None:
         """Prepare to serve.
@@ -68,12 +77,12 @@ class Peer:
         Args:
             connection: the WebSocket.
             methods: who answers.
-            label: who it is, for the log.
+            visitor: who it is and what it may ask for.
             begin: begins what goes on when the client has left.
         """
         self._connection = connection
         self._methods = methods
-        self._label = label
+        self._visitor = visitor
         self._begin = begin
         self._turn = asyncio.Lock()
         """Held to make a message and to have it taken: one at a time exists."""
@@ -94,7 +103,7 @@ class Peer:
                 await self._slots.acquire()
                 await self._begin(self._serve_one(frame))
         except ConnectionClosed:
-            log.debug("%s has left", self._label)
+            log.debug("%s has left", self._visitor.label)
         finally:
             self._gone = True
             streams = list(self._streams.values())
@@ -113,13 +122,16 @@ class Peer:
                 await self._send(partial(protocol.result, identity, value))
         except Exception as error:  # noqa: BLE001 - one request must not end the others, whatever it meets
             if not isinstance(error, (RpcError, TrunklineError, ValueError)):
-                log.error("a request of %s failed: %s", self._label, frames_of(error))
+                log.error("a request of %s failed: %s", self._visitor.label, frames_of(error))
             if identity is not msgspec.UNSET:
                 await self._send(partial(protocol.failure, identity, rpc_error_of(error)))
         finally:
             self._slots.release()
 
     async def _answer(self, request: Request) -> object:
+        if request.method not in RIGHTS:
+            raise RpcError(UNKNOWN_METHOD, "there is no such method")
+        self._visitor.demand(request.method)
         match request.method:
             case "events":
                 wanted = read_params(request.params, EventsFrom)
@@ -134,7 +146,7 @@ class Peer:
                     stream.cancel()
                     await asyncio.wait([stream])
                 return None
-        return await self._methods.answer(request.method, request.params)
+        return await self._methods.answer(request.method, request.params, self._visitor)
 
     # --- streams ----------------------------------------------------------------------------------------
 
@@ -158,7 +170,7 @@ class Peer:
                 async for told in stream:
                     await self._send(partial(protocol.notification, method, told))
         except TrunklineError as error:
-            log.debug("a stream for %s ended: %s", self._label, error)
+            log.debug("a stream for %s ended: %s", self._visitor.label, error)
         await self._send(partial(protocol.notification, "ended", Subscription(number)))
 
     # --- out --------------------------------------------------------------------------------------------
@@ -179,7 +191,9 @@ class Peer:
         if self._gone:
             return
         self._gone = True
-        log.warning("%s did not take what it was sent within %g s and is dropped", self._label, TAKEN_WITHIN)
+        log.warning(
+            "%s did not take what it was sent within %g s and is dropped", self._visitor.label, TAKEN_WITHIN
+        )
         with suppress(TimeoutError, ConnectionClosed):
             async with asyncio.timeout(1.0):
                 await self._connection.close(CloseCode.TRY_AGAIN_LATER, "you read too slowly")

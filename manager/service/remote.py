@@ -21,7 +21,7 @@ from manager.errors import ManagerGoneError, TrunklineError
 from manager.events import AnyEvent, Event, Gap
 from manager.history import History
 from manager.model import Outcome, Position, Snapshot
-from manager.service import protocol
+from manager.service import inquiry, protocol
 from manager.service.methods import About, EventsFrom, Named, WireFrom
 from manager.text import quoted
 from manager.wire import WireMessage
@@ -161,6 +161,8 @@ class RemoteClient:
         except InvalidStatus as error:
             body = quoted(error.response.body.decode(errors="replace").strip())
             raise TrunklineError(f"the service refuses: {body}") from None
+        except PermissionError:
+            raise TrunklineError(inquiry.closed(self._address), inquiry.CLOSED_HINT) from None
         except (OSError, TimeoutError, InvalidHandshake, InvalidMessage):
             raise ManagerGoneError(f"no service answers at {self._address}") from None
 

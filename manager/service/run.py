@@ -6,15 +6,19 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from manager.access import Access
 from manager.client import Reload
 from manager.embedded import EmbeddedClient
 from manager.errors import ManagerGoneError, TrunklineError
+from manager.events import Reloaded
 from manager.lock import InstanceLock
 from manager.model import Position, Snapshot
 from manager.outputs import logged
+from manager.service.credentials import UnixEntrance
 from manager.service.methods import Methods
 from manager.service.server import ControlServer
 from manager.service.socketfile import SocketFile
@@ -29,10 +33,30 @@ _ALIVE_WITHIN = 10.0
 class Service:
     """One configuration, one manager, one socket."""
 
-    def __init__(self, client: EmbeddedClient, *, config: Path, address: Path) -> None:
+    def __init__(
+        self,
+        client: EmbeddedClient,
+        *,
+        config: Path,
+        address: Path,
+        access: Access,
+        read_access: Callable[[], Access],
+    ) -> None:
+        """Prepare to serve.
+
+        Args:
+            client: the manager, not started yet.
+            config: its settings.
+            address: where to listen.
+            access: who may do what.
+            read_access: reads that anew when the settings were, on a thread of its own; raises
+                `TrunklineError`.
+        """
         self._client = client
         self._config = config
         self._address = address
+        self._access = access
+        self._read_access = read_access
         self._notifier = Notifier()
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
@@ -48,20 +72,23 @@ class Service:
             manager.lock.LockUnavailableError: the lock cannot be held.
             manager.service.socketfile.SocketUnavailableError: it cannot listen.
         """
-        with InstanceLock(self._config), SocketFile(self._address) as socket, self._client:
+        file = SocketFile(self._address, shared=self._access.by_group)
+        with InstanceLock(self._config), file as socket, self._client:
             return asyncio.run(self._serve(socket))
 
     async def _serve(self, socket: SocketFile) -> int:
+        self._entrance = UnixEntrance(socket.socket, self._access)
+        self._tell_closed_folder(socket)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         jobs = []
-        async with ControlServer(socket.socket, Methods(self._client, self._config, time.time())):
+        async with ControlServer([self._entrance], Methods(self._client, self._config, time.time())):
             snapshot = await self._client.snapshot()
             log.info("serves %s at %s", self._config, self._address)
             self._notifier.ready(_summary(snapshot))
-            following = asyncio.create_task(self._follow(snapshot.position.epoch), name="service log")
+            following = asyncio.create_task(self._follow(snapshot.position.epoch, socket), name="service log")
             stopping = asyncio.create_task(self._stop.wait(), name="service stop")
             jobs = [
                 following,
@@ -83,14 +110,36 @@ class Service:
         log.error("the manager has ended by itself")
         return 1
 
-    async def _follow(self, epoch: str) -> None:
-        """Write the log; returns when the manager has ended."""
+    async def _follow(self, epoch: str, socket: SocketFile) -> None:
+        """Write the log, and take up who may do what anew; returns when the manager has ended."""
         position = Position(epoch, 0)
         with suppress(ManagerGoneError):
             while True:
                 events, position = await self._client.next_events(position)
                 for event in events:
                     logged.write(event)
+                    if isinstance(event, Reloaded):
+                        await self._reload_access(socket)
+
+    async def _reload_access(self, socket: SocketFile) -> None:
+        try:
+            access = await asyncio.to_thread(self._read_access)
+        except TrunklineError as error:
+            log.error("who may speak to the service stays as it was: %s", error.summary)
+            return
+        if access == self._entrance.access:
+            return
+        socket.share(shared=access.by_group)
+        self._entrance.access = access
+        self._tell_closed_folder(socket)
+
+    def _tell_closed_folder(self, socket: SocketFile) -> None:
+        if self._entrance.access.by_group and (folder := socket.closed_folder) is not None:
+            log.warning(
+                "no other user can reach %s: %s is closed to them; --socket names another place",
+                self._address,
+                folder,
+            )
 
     async def _reload_when_asked(self) -> None:
         while True:

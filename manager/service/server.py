@@ -1,21 +1,19 @@
-"""The control socket: WebSocket for programs that stay, plain HTTP for scripts, on one Unix socket.
+"""The control socket: WebSocket for programs that stay, plain HTTP for scripts.
 
 `GET /v1/status` is answered with one JSON object (`manager.service.methods.Overview`) and `/v1` opens a
-WebSocket. Only processes of the service's own user, and of root, are let in.
+WebSocket. Who is let in, and with which right, is a matter of the entrance (`entrance.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
-import struct
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -23,8 +21,10 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
 from manager.errors import TrunklineError
+from manager.service.entrance import Entrance, TurnedAwayError
 from manager.service.methods import Methods
 from manager.service.peers import Peer
+from manager.service.rights import Visitor
 
 log = logging.getLogger(__name__)
 _library_log = logging.getLogger(f"{__name__}.websockets")
@@ -32,91 +32,103 @@ _library_log.setLevel(logging.CRITICAL + 1)  # it quotes what a client sent; wha
 
 MAX_SIZE = 64 * 1024
 """Bytes of a message from a client."""
-MAX_PEERS = 64
+MAX_PEERS = 256
 """WebSockets at a time."""
 MAX_CALLS = 1024
 """Requests under way at a time, those of clients that have left included."""
-_OPEN_WITHIN = 3.0
+OPEN_WITHIN = 3.0
+"""Seconds for a request to come, from when its connection is there."""
 CLOSE_WITHIN = 0.4
 """Seconds; with the manager's own 4 s a service ends within 5."""
-_CREDENTIALS = struct.Struct("3i")
-"""pid, uid and gid of the process at the other end: `struct ucred` of unix(7)."""
 
 
 class ControlServer:
-    """Serves a manager on a socket from when it is entered until it is left."""
+    """Serves a manager at its entrances from when it is entered until it is left."""
 
-    def __init__(self, listening: socket.socket, methods: Methods) -> None:
-        self._listening = listening
+    def __init__(self, entrances: Sequence[Entrance], methods: Methods) -> None:
+        self._entrances = entrances
         self._methods = methods
-        self._server: Server | None = None
-        self._open: set[ServerConnection] = set()
-        """Those that have not got as far as a handshake included."""
+        self._servers: list[Server] = []
+        self._open: dict[ServerConnection, Visitor | None] = {}
+        """Those that have not got as far as a handshake included; None where nobody was let in yet."""
         self._peers: set[asyncio.Task[None] | None] = set()
         self._calls: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(MAX_CALLS)
 
     async def __aenter__(self) -> Self:
-        self._server = await serve(
-            self._serve,
-            unix=True,
-            sock=self._listening,
-            process_request=self._process_request,
-            server_header=None,
-            compression=None,
-            max_size=MAX_SIZE,
-            max_queue=4,
-            open_timeout=_OPEN_WITHIN,
-            close_timeout=CLOSE_WITHIN,
-            ping_interval=None,  # the kernel tells at once when the other process has ended
-            logger=_library_log,
-            create_connection=_noted_in(self._open),
-        )
+        try:
+            for entrance in self._entrances:
+                self._servers.append(await self._serving(entrance))
+        except BaseException:
+            await self._end()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Say goodbye to every client and end what was begun for them."""
-        server = self._server
-        if server is None:
-            return
+        await self._end()
+
+    async def _serving(self, entrance: Entrance) -> Server:
+        options: dict[str, Any] = {
+            "sock": entrance.socket,
+            "process_request": partial(self._process_request, entrance),
+            "server_header": None,
+            "compression": None,
+            "max_size": MAX_SIZE,
+            "max_queue": 4,
+            "open_timeout": OPEN_WITHIN,
+            "close_timeout": CLOSE_WITHIN,
+            "logger": _library_log,
+            "create_connection": _noted_in(self._open),
+        }
+        return await serve(self._serve, **options | entrance.options)
+
+    async def _end(self) -> None:
         calls = list(self._calls)
         for call in calls:
             call.cancel()
         if calls:
             await asyncio.wait(calls)
-        server.close(code=CloseCode.GOING_AWAY, reason="the service ends")
+        for server in self._servers:
+            server.close(code=CloseCode.GOING_AWAY, reason="the service ends")
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_WITHIN):
-                await server.wait_closed()
+                for server in self._servers:
+                    await server.wait_closed()
         for connection in tuple(self._open):
             connection.transport.abort()
         for handler in tuple(self._peers):
             if handler is not None:
                 handler.cancel()
-        await server.wait_closed()
+        for server in self._servers:
+            await server.wait_closed()
 
     # --- letting in -------------------------------------------------------------------------------------
 
-    async def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
-        pid, uid = _process_behind(connection)
-        if uid not in (0, os.geteuid()):
-            log.warning("process %d of another user (%d) was not let in", pid, uid)
-            return _plain(connection, HTTPStatus.FORBIDDEN, "this service is another user's")
+    async def _process_request(
+        self, entrance: Entrance, connection: ServerConnection, request: Request
+    ) -> Response | None:
+        try:
+            visitor = entrance.visitor(connection, request)
+        except TurnedAwayError as error:
+            log.warning("%s was not let in: %s", error.label, error)
+            return _plain(connection, error.status, str(error))
+        self._open[connection] = visitor
         path = request.path.partition("?")[0]
         if path == "/v1/status":
-            return await self._status(connection)
+            return await self._status(connection, visitor)
         if path != "/v1":
             return _plain(connection, HTTPStatus.NOT_FOUND, "there is /v1/status, and a WebSocket at /v1")
         if len(self._peers) >= MAX_PEERS:
-            log.warning("process %d was not let in: there are %d clients already", pid, MAX_PEERS)
+            log.warning("%s was not let in: there are %d clients already", visitor.label, MAX_PEERS)
             return _plain(connection, HTTPStatus.SERVICE_UNAVAILABLE, f"{MAX_PEERS} clients are here already")
         return None
 
-    async def _status(self, connection: ServerConnection) -> Response:
+    async def _status(self, connection: ServerConnection, visitor: Visitor) -> Response:
         try:
-            overview = await self._methods.overview()
+            overview = await self._methods.overview(visitor)
         except TrunklineError as error:
             return _plain(connection, HTTPStatus.SERVICE_UNAVAILABLE, error.summary)
         response = connection.respond(HTTPStatus.OK, msgspec.json.encode(overview).decode())
@@ -127,11 +139,13 @@ class ControlServer:
     # --- serving ----------------------------------------------------------------------------------------
 
     async def _serve(self, connection: ServerConnection) -> None:
-        pid, _ = _process_behind(connection)
+        visitor = self._open.get(connection)
+        if visitor is None:  # it is gone already
+            return
         handler = asyncio.current_task()
         self._peers.add(handler)
         try:
-            await Peer(connection, self._methods, label=f"process {pid}", begin=self._begin).serve()
+            await Peer(connection, self._methods, visitor, begin=self._begin).serve()
         finally:
             self._peers.discard(handler)
 
@@ -152,26 +166,17 @@ class ControlServer:
             log.error("a request ended with %s", type(error).__name__)
 
 
-def _noted_in(opened: set[ServerConnection]) -> type[ServerConnection]:
+def _noted_in(opened: dict[ServerConnection, Visitor | None]) -> type[ServerConnection]:
     class Connection(ServerConnection):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
-            opened.add(self)
+            opened[self] = None
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
-            opened.discard(self)
+            opened.pop(self, None)
 
     return Connection
-
-
-def _process_behind(connection: ServerConnection) -> tuple[int, int]:
-    """Return process and user at the other end, as the kernel knows them."""
-    own = connection.transport.get_extra_info("socket")
-    pid, uid, _ = _CREDENTIALS.unpack(
-        own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    )
-    return pid, uid
 
 
 def _plain(connection: ServerConnection, status: HTTPStatus, text: str) -> Response:

@@ -1,4 +1,4 @@
-"""The socket of a service in the file system: for its user alone, and never taken from one that lives."""
+"""The socket of a service in the file system: its user's unless shared, never taken from one that lives."""
 
 from __future__ import annotations
 
@@ -23,14 +23,21 @@ class SocketUnavailableError(TrunklineError):
 
 
 class SocketFile:
-    """A listening Unix socket of mode 0600, from `with` to its end.
+    """A listening Unix socket of mode 0600, or 0666 where it is shared, from `with` to its end.
 
     It is bound beside its place and moved there, so that it never has another mode, and what a killed
     service has left behind is replaced in one step.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
+        """Prepare it.
+
+        Args:
+            path: where.
+            shared: whether others may connect; who may do what is then asked of each.
+        """
         self._path = path
+        self._mode = 0o666 if shared else 0o600
         self._socket: socket.socket | None = None
 
     @property
@@ -60,6 +67,17 @@ class SocketFile:
             raise SocketUnavailableError(f"cannot listen at {self._path}: {error.strerror}") from None
         return self
 
+    def share(self, *, shared: bool) -> None:
+        """Let others connect from now on, or no longer; those who have stay."""
+        self._mode = 0o666 if shared else 0o600
+        self._path.chmod(self._mode)
+
+    @property
+    def closed_folder(self) -> Path | None:
+        """The folder on the way to it that others cannot pass; None where there is none."""
+        folders = reversed(self._path.absolute().parents)
+        return next((folder for folder in folders if not folder.stat().st_mode & stat.S_IXOTH), None)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -79,7 +97,7 @@ class SocketFile:
         try:
             listening.bind(str(beside))
             try:
-                beside.chmod(0o600)
+                beside.chmod(self._mode)
                 listening.listen(_BACKLOG)
                 self._inode = beside.lstat().st_ino
                 beside.replace(self._path)

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -186,6 +187,12 @@ async def test_sighup_reads_the_settings_anew_and_a_mistake_changes_nothing(serv
         process.send_signal(signal.SIGHUP)
         async with asyncio.timeout(PATIENCE):
             while len((await client.snapshot()).statuses) != 2:
+                await asyncio.sleep(0.05)
+        assert stat.S_IMODE(address.stat().st_mode) == 0o600
+        settings.write_text(settings.read_text() + '\n[service]\nread_group = "adm"\n')
+        process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(PATIENCE):
+            while stat.S_IMODE(address.stat().st_mode) != 0o666:
                 await asyncio.sleep(0.05)
         assert process.returncode is None
 

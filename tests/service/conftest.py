@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from manager.access import Access
 from manager.embedded import EmbeddedClient
 from manager.endpoint import parse_endpoint
+from manager.service.credentials import UnixEntrance
 from manager.service.methods import Methods
 from manager.service.remote import RemoteClient
 from manager.service.server import ControlServer
@@ -29,7 +31,8 @@ def settings(name: str = "one") -> FakeSettings:
 @asynccontextmanager
 async def serving(client: EmbeddedClient, address: Path) -> AsyncIterator[ControlServer]:
     with SocketFile(address) as socket:
-        async with ControlServer(socket.socket, Methods(client, Path("/config.toml"), 1.0)) as server:
+        entrance = UnixEntrance(socket.socket, Access())
+        async with ControlServer([entrance], Methods(client, Path("/config.toml"), 1.0)) as server:
             yield server
 
 

@@ -34,6 +34,8 @@ def open_dashboard(path: Path | None, address: Path | None, wishes: Wishes) -> N
     need_terminal()
     with told(BAD_SETTINGS):
         service = inquiry.ask(address)["service"]
+    if service.get("may") == "read":
+        wishes = wishes | {"read_only": True}
     title = Path(str(service.get("config", address))).stem if named else (path or default_path()).stem
     _attached(address, title, wishes)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
+from manager.access import Access
+from manager.config import load
 from manager.errors import TrunklineError
 from manager.places import socket_to_serve
 from manager.service.logs import write_logs
@@ -47,4 +50,15 @@ def serve(
             raise TrunklineError(f"cannot write the log {log_file}: {error.strerror}") from None
     where = address or socket_to_serve(configuration.path)
     with told(HELD):
-        sys.exit(Service(client_of(configuration), config=configuration.path, address=where).run())
+        service = Service(
+            client_of(configuration),
+            config=configuration.path,
+            address=where,
+            access=configuration.access,
+            read_access=partial(_access, configuration.path),
+        )
+        sys.exit(service.run())
+
+
+def _access(path: Path) -> Access:
+    return load(path).access

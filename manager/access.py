@@ -1,0 +1,26 @@
+"""Who may speak to a service beside root and its own user: `[service]` of the file."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Group(msgspec.Struct, frozen=True):
+    """A group of this machine."""
+
+    name: str
+    gid: int
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """What others may do; nothing unless it is said."""
+
+    read_group: Group | None = None
+    """Who is in it may see everything that is shown."""
+    act_group: Group | None = None
+    """Who is in it may give commands too."""
+
+    @property
+    def by_group(self) -> bool:
+        """Whether other users of this machine may do anything."""
+        return self.read_group is not None or self.act_group is not None
