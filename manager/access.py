@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
+
+from manager.secret import SecretSource
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -12,6 +16,19 @@ class Group(msgspec.Struct, frozen=True):
     gid: int
 
 
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """How other machines may speak to a service: by TLS, with a token."""
+
+    host: str
+    port: int
+    cert_file: Path
+    key_file: Path
+    read_token: SecretSource | None = None
+    """Who has it may see everything that is shown."""
+    act_token: SecretSource | None = None
+    """Who has it may give commands too."""
+
+
 class Access(msgspec.Struct, frozen=True, kw_only=True):
     """What others may do; nothing unless it is said."""
 
@@ -19,6 +36,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     """Who is in it may see everything that is shown."""
     act_group: Group | None = None
     """Who is in it may give commands too."""
+    network: Network | None = None
 
     @property
     def by_group(self) -> bool:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import click
 
-from tui.commands.terms import attach_option, config_option
+from manager.service.address import Address
+from tui.commands.terms import attach_options, config_option
 
 _HOMES = {
     "watch": "watch",
@@ -38,10 +39,10 @@ _HOMES = {
 
 
 class Where(NamedTuple):
-    """What was said before the command: the settings, and the socket of a service."""
+    """What was said before the command: the settings, and the addresses of services."""
 
     path: Path | None
-    address: Path | None
+    addresses: tuple[Address, ...]
 
 
 class _Commands(click.Group):
@@ -61,7 +62,7 @@ class _Commands(click.Group):
     cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @config_option
-@attach_option
+@attach_options
 @click.option("--theme", metavar="NAME", help="Theme of the dashboard.")
 @click.option("--ascii", is_flag=True, default=None, help="Draw with ASCII characters only.")
 @click.option(
@@ -73,16 +74,18 @@ class _Commands(click.Group):
 @click.version_option(package_name="trunkline", prog_name="trunkline")
 @click.pass_context
 def main(
-    context: click.Context, /, path: Path | None, address: Path | None, **wishes: str | bool | None
+    context: click.Context, /, path: Path | None, addresses: tuple[Address, ...], **wishes: str | bool | None
 ) -> None:
     """Keep SIP registrations, WebSockets and Asterisk AMI logins up, and show them.
 
     Without a command, opens the dashboard: on the service of the settings where one runs, which goes on when
-    you leave, else on the connections themselves. What is wished for here goes before what stands in
-    dashboard.toml, beside the settings.
+    you leave, else on the connections themselves; with --attach on those that are named, which may be
+    several. What is wished for here goes before what stands in dashboard.toml, beside the settings.
     """
-    context.obj = Where(path, address)
+    context.obj = Where(path, addresses)
     if context.invoked_subcommand is None:
+        from tui.commands.attaching import equipped  # noqa: PLC0415 - where a command attaches, it imports this
         from tui.commands.dashboard import open_dashboard  # noqa: PLC0415 - no command but this has a screen
 
-        open_dashboard(path, address, {name: wish for name, wish in wishes.items() if wish is not None})
+        named = equipped(context, addresses)
+        open_dashboard(path, named, {name: wish for name, wish in wishes.items() if wish is not None})

@@ -106,6 +106,9 @@ class UnixEntrance:
         """No pings: the kernel tells at once when the other process has ended."""
         return {"unix": True, "ping_interval": None}
 
+    def turn_out(self) -> None:
+        """Do nothing: there is no handshake before the request."""
+
     def visitor(self, connection: ServerConnection, request: Request) -> Visitor:  # noqa: ARG002 - of a protocol
         """Return which process has come and what it may do.
 

@@ -33,6 +33,9 @@ class Entrance(Protocol):
     def options(self) -> dict[str, Any]:
         """What `websockets.asyncio.server.serve` is to be told about it."""
 
+    def turn_out(self) -> None:
+        """End the handshakes that are under way and that the server does not know of yet."""
+
     def visitor(self, connection: ServerConnection, request: Request) -> Visitor:
         """Return who has come and what that one may do.
 

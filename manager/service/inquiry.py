@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from manager.errors import ManagerGoneError, TrunklineError
 from manager.places import sockets_to_ask
+from manager.service.address import Address, NetworkAddress
+
+if TYPE_CHECKING:
+    import ssl
 
 _ANSWERS_WITHIN = 5.0
-_REQUEST = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+_REQUEST = "GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 _MAX_BYTES = 256 * 2**20
 CLOSED_HINT = "the [service] of its settings may name a read_group or an act_group that you are in"
 
 
-def closed(address: Path) -> str:
+def closed(address: Address) -> str:
     """Return what is told of a socket that the kernel keeps us out of."""
     return f"{address} is closed to you"
 
@@ -35,20 +39,30 @@ def find(config: Path) -> Path | None:
     return None
 
 
-def ask(address: Path) -> dict[str, Any]:
-    """Return what the service at a socket says of itself and its connections (`Overview` of `methods`).
+def untrusted(address: Address, error: ssl.SSLCertVerificationError) -> TrunklineError:
+    """Return what is told of a service whose certificate is not trusted."""
+    return TrunklineError(
+        f"the certificate of {address} is not trusted: {error.verify_message}",
+        "--ca FILE names its authority, or the certificate itself",
+    )
+
+
+def ask(address: Address) -> dict[str, Any]:
+    """Return what the service at an address says of itself and its connections (`Overview` of `methods`).
 
     Raises:
         ManagerGoneError: no service answers there.
         TrunklineError: what answers does not let us in, or is no service.
     """
     try:
-        with _connect(address) as own:
-            own.sendall(_REQUEST)
+        with _secured(address) if isinstance(address, NetworkAddress) else _connect(address) as own:
+            own.sendall(f"{_REQUEST}{_authorization(address)}\r\n".encode())
             answer = b"".join(_received(own))
     except PermissionError:
         raise TrunklineError(closed(address), CLOSED_HINT) from None
-    except OSError:
+    except OSError as error:
+        if getattr(error, "verify_message", ""):
+            raise untrusted(address, cast("ssl.SSLCertVerificationError", error)) from None
         raise ManagerGoneError(f"no service answers at {address}") from None
     head, _, body = answer.partition(b"\r\n\r\n")
     status = head.split(b" ", 2)[1:2]
@@ -77,6 +91,20 @@ def _connect(address: Path) -> socket.socket:
         own.close()
         raise
     return own
+
+
+def _secured(address: NetworkAddress) -> socket.socket:
+    context = address.context()
+    own = socket.create_connection((address.host, address.port), _ANSWERS_WITHIN)
+    try:
+        return context.wrap_socket(own, server_hostname=address.host)
+    except BaseException:
+        own.close()
+        raise
+
+
+def _authorization(address: Address) -> str:
+    return f"Authorization: Bearer {address.token()}\r\n" if isinstance(address, NetworkAddress) else ""
 
 
 def _received(own: socket.socket) -> list[bytes]:

@@ -1,18 +1,20 @@
-"""A manager behind the socket of a service: a `ManagerClient`, each call on a connection of its own.
+"""A manager behind the socket of a service, here or elsewhere: a `ManagerClient`.
 
-Nothing is held between calls, so there is nothing to lose: a service that ends fails the call that is under
-way, and the next one finds the service that has taken its place. A stream that is read slowly delays none.
+Each call has a connection of its own and nothing is held between them, so there is nothing to lose: a
+service that ends fails the call that is under way, and the next one finds the service that has taken its
+place. A stream that is read slowly delays none.
 """
 
 from __future__ import annotations
 
+import logging
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, unix_connect
+from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 
 from manager.client import Command
@@ -22,9 +24,13 @@ from manager.events import AnyEvent, Event, Gap
 from manager.history import History
 from manager.model import Outcome, Position, Snapshot
 from manager.service import inquiry, protocol
+from manager.service.address import Address, NetworkAddress
 from manager.service.methods import About, EventsFrom, Named, WireFrom
 from manager.text import quoted
 from manager.wire import WireMessage
+
+_library_log = logging.getLogger(f"{__name__}.websockets")
+_library_log.setLevel(logging.CRITICAL + 1)  # it quotes headers, a token among them
 
 _ANSWERS_WITHIN = 5.0
 """Seconds for a connect, and for each sign of life while an answer or an event is awaited."""
@@ -46,9 +52,9 @@ _event_decoder = msgspec.json.Decoder(AnyEvent | Gap)
 
 
 class RemoteClient:
-    """Speaks to the service that listens at a socket, if any does."""
+    """Speaks to the service that listens at an address, if any does."""
 
-    def __init__(self, address: Path) -> None:
+    def __init__(self, address: Address) -> None:
         self._address = address
 
     @property
@@ -142,18 +148,24 @@ class RemoteClient:
             ManagerGoneError: no service answers, or it went away meanwhile.
             TrunklineError: it does not let us in.
         """
+        options: dict[str, Any] = {
+            "compression": None,
+            "proxy": None,
+            "max_size": _MAX_SIZE,
+            "open_timeout": _ANSWERS_WITHIN,
+            "ping_interval": _ANSWERS_WITHIN,
+            "ping_timeout": _ANSWERS_WITHIN,
+            "close_timeout": 1.0,
+            "logger": _library_log,
+        }
+        if isinstance(self._address, NetworkAddress):
+            options["ssl"] = self._address.context()
+            options["additional_headers"] = {"Authorization": f"Bearer {self._address.token()}"}
+            connecting = connect(f"{self._address}/v1", **options)
+        else:
+            connecting = unix_connect(str(self._address), "ws://localhost/v1", **options)
         try:
-            async with unix_connect(
-                str(self._address),
-                "ws://localhost/v1",
-                compression=None,
-                proxy=None,
-                max_size=_MAX_SIZE,
-                open_timeout=_ANSWERS_WITHIN,
-                ping_interval=_ANSWERS_WITHIN,
-                ping_timeout=_ANSWERS_WITHIN,
-                close_timeout=1.0,
-            ) as connection:
+            async with connecting as connection:
                 yield connection
         except ConnectionClosed as error:
             why = f": {quoted(error.rcvd.reason)}" if error.rcvd and error.rcvd.reason else ""
@@ -161,6 +173,8 @@ class RemoteClient:
         except InvalidStatus as error:
             body = quoted(error.response.body.decode(errors="replace").strip())
             raise TrunklineError(f"the service refuses: {body}") from None
+        except ssl.SSLCertVerificationError as error:
+            raise inquiry.untrusted(self._address, error) from None
         except PermissionError:
             raise TrunklineError(inquiry.closed(self._address), inquiry.CLOSED_HINT) from None
         except (OSError, TimeoutError, InvalidHandshake, InvalidMessage):

@@ -18,11 +18,11 @@ from manager.events import Reloaded
 from manager.lock import InstanceLock
 from manager.model import Position, Snapshot
 from manager.outputs import logged
-from manager.service.credentials import UnixEntrance
+from manager.service.entrances import Entrances
 from manager.service.methods import Methods
 from manager.service.server import ControlServer
-from manager.service.socketfile import SocketFile
 from manager.service.systemd import Notifier
+from manager.service.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ class Service:
         config: Path,
         address: Path,
         access: Access,
+        tokens: Tokens,
         read_access: Callable[[], Access],
     ) -> None:
         """Prepare to serve.
@@ -49,13 +50,14 @@ class Service:
             config: its settings.
             address: where to listen.
             access: who may do what.
+            tokens: those of other machines.
             read_access: reads that anew when the settings were, on a thread of its own; raises
                 `TrunklineError`.
         """
         self._client = client
         self._config = config
         self._address = address
-        self._access = access
+        self._entrances = Entrances(address, access, tokens)
         self._read_access = read_access
         self._notifier = Notifier()
         self._stop = asyncio.Event()
@@ -71,24 +73,24 @@ class Service:
             manager.lock.AlreadyRunningError: another run has this configuration.
             manager.lock.LockUnavailableError: the lock cannot be held.
             manager.service.socketfile.SocketUnavailableError: it cannot listen.
+            manager.errors.TrunklineError: it cannot listen for other machines.
         """
-        file = SocketFile(self._address, shared=self._access.by_group)
-        with InstanceLock(self._config), file as socket, self._client:
-            return asyncio.run(self._serve(socket))
+        with InstanceLock(self._config), self._entrances as entrances, self._client:
+            return asyncio.run(self._serve(entrances))
 
-    async def _serve(self, socket: SocketFile) -> int:
-        self._entrance = UnixEntrance(socket.socket, self._access)
-        self._tell_closed_folder(socket)
+    async def _serve(self, entrances: Entrances) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         jobs = []
-        async with ControlServer([self._entrance], Methods(self._client, self._config, time.time())):
+        async with ControlServer(entrances, Methods(self._client, self._config, time.time())):
             snapshot = await self._client.snapshot()
             log.info("serves %s at %s", self._config, self._address)
             self._notifier.ready(_summary(snapshot))
-            following = asyncio.create_task(self._follow(snapshot.position.epoch, socket), name="service log")
+            following = asyncio.create_task(
+                self._follow(snapshot.position.epoch, entrances), name="service log"
+            )
             stopping = asyncio.create_task(self._stop.wait(), name="service stop")
             jobs = [
                 following,
@@ -110,7 +112,7 @@ class Service:
         log.error("the manager has ended by itself")
         return 1
 
-    async def _follow(self, epoch: str, socket: SocketFile) -> None:
+    async def _follow(self, epoch: str, entrances: Entrances) -> None:
         """Write the log, and take up who may do what anew; returns when the manager has ended."""
         position = Position(epoch, 0)
         with suppress(ManagerGoneError):
@@ -119,27 +121,13 @@ class Service:
                 for event in events:
                     logged.write(event)
                     if isinstance(event, Reloaded):
-                        await self._reload_access(socket)
+                        await self._renew(entrances)
 
-    async def _reload_access(self, socket: SocketFile) -> None:
+    async def _renew(self, entrances: Entrances) -> None:
         try:
-            access = await asyncio.to_thread(self._read_access)
+            await entrances.renew(await asyncio.to_thread(self._read_access))
         except TrunklineError as error:
             log.error("who may speak to the service stays as it was: %s", error.summary)
-            return
-        if access == self._entrance.access:
-            return
-        socket.share(shared=access.by_group)
-        self._entrance.access = access
-        self._tell_closed_folder(socket)
-
-    def _tell_closed_folder(self, socket: SocketFile) -> None:
-        if self._entrance.access.by_group and (folder := socket.closed_folder) is not None:
-            log.warning(
-                "no other user can reach %s: %s is closed to them; --socket names another place",
-                self._address,
-                folder,
-            )
 
     async def _reload_when_asked(self) -> None:
         while True:

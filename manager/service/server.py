@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -21,6 +21,7 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
 from manager.errors import TrunklineError
+from manager.service.bucket import Bucket
 from manager.service.entrance import Entrance, TurnedAwayError
 from manager.service.methods import Methods
 from manager.service.peers import Peer
@@ -45,8 +46,8 @@ CLOSE_WITHIN = 0.4
 class ControlServer:
     """Serves a manager at its entrances from when it is entered until it is left."""
 
-    def __init__(self, entrances: Sequence[Entrance], methods: Methods) -> None:
-        self._entrances = entrances
+    def __init__(self, entrances: Iterable[Entrance], methods: Methods) -> None:
+        self._entrances = tuple(entrances)
         self._methods = methods
         self._servers: list[Server] = []
         self._open: dict[ServerConnection, Visitor | None] = {}
@@ -54,6 +55,9 @@ class ControlServer:
         self._peers: set[asyncio.Task[None] | None] = set()
         self._calls: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(MAX_CALLS)
+        self._told = Bucket(rate=0.2, burst=20)
+        """Lines of the log about those who were not let in."""
+        self._untold = 0
 
     async def __aenter__(self) -> Self:
         try:
@@ -97,6 +101,8 @@ class ControlServer:
             async with asyncio.timeout(CLOSE_WITHIN):
                 for server in self._servers:
                     await server.wait_closed()
+        for entrance in self._entrances:
+            entrance.turn_out()
         for connection in tuple(self._open):
             connection.transport.abort()
         for handler in tuple(self._peers):
@@ -113,7 +119,7 @@ class ControlServer:
         try:
             visitor = entrance.visitor(connection, request)
         except TurnedAwayError as error:
-            log.warning("%s was not let in: %s", error.label, error)
+            self._tell_refusal(error)
             return _plain(connection, error.status, str(error))
         self._open[connection] = visitor
         path = request.path.partition("?")[0]
@@ -125,6 +131,15 @@ class ControlServer:
             log.warning("%s was not let in: there are %d clients already", visitor.label, MAX_PEERS)
             return _plain(connection, HTTPStatus.SERVICE_UNAVAILABLE, f"{MAX_PEERS} clients are here already")
         return None
+
+    def _tell_refusal(self, error: TurnedAwayError) -> None:
+        if not self._told.take(asyncio.get_running_loop().time()):
+            self._untold += 1
+            return
+        log.warning("%s was not let in: %s", error.label, error)
+        if self._untold:
+            log.warning("%d others were not let in meanwhile", self._untold)
+            self._untold = 0
 
     async def _status(self, connection: ServerConnection, visitor: Visitor) -> Response:
         try:

@@ -298,6 +298,40 @@ async def test_no_secret_is_in_anything_that_the_service_tells(serving, address,
     assert CANARY.encode() not in written
 
 
+async def test_another_machine_comes_in_by_tls_with_a_token_that_stands_nowhere(
+    serving, address, settings, trunkline, environment, home, pki, tmp_path, ami
+):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        where = f"127.0.0.1:{free.getsockname()[1]}"
+    token = tmp_path / "token"
+    token.write_text(f"{CANARY}-to-act\n")
+    environment["LOOK"] = environment["TRUNKLINE_TOKEN"] = f"{CANARY}-to-look"
+    settings.write_text(
+        f'{settings.read_text()}\n[service]\nlisten = "{where}"\ncert_file = "{pki.cert}"\n'
+        f'key_file = "{pki.key}"\nread_token = {{ env = "LOOK" }}\nact_token = {{ file = "{token}" }}\n'
+    )
+    there = ("--attach", f"wss://{where}", "--ca", pki.cert)
+    async with serving() as process:
+        await all_up(RemoteClient(address))
+        assert (await trunkline("status", "--brief", *there))[1].startswith("ok: 3 of 3 up")
+        code, _, complaints = await trunkline("pause", "lab-ami", *there)
+        assert code == 2
+        assert "`pause` needs the right to act" in complaints
+        assert (await trunkline("pause", "lab-ami", *there, "--token-file", token))[0] == 0
+        assert "is not trusted" in (await trunkline("status", *there[:2]))[2]
+        environment["TRUNKLINE_TOKEN"] = f"{CANARY}-wrong"
+        code, output, complaints = await trunkline("status", *there)
+        assert (code, output) == (1, "")
+        assert "wants a token" in complaints
+        process.terminate()
+        assert process.stderr
+        written = await process.stderr.read()
+    assert b"listens for other machines at 127.0.0.1" in written
+    assert CANARY.encode() not in written
+    kept = [path for path in home.rglob("*") if path.is_file() and path != settings]
+    assert all(CANARY.encode() not in path.read_bytes() for path in kept)
+
+
 # --- the command line -------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
-"""Which service a command speaks to."""
+"""Which service a command speaks to, and how."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,17 +10,21 @@ import click
 from manager.errors import ManagerGoneError
 from manager.places import default_path
 from manager.service import inquiry
+from manager.service.address import Address, NetworkAddress
 
 
-def address_for(context: click.Context, path: Path | None, address: Path | None) -> Path:
-    """Return the socket of the service that is meant.
+def address_for(context: click.Context, path: Path | None, address: Address | None) -> Address:
+    """Return the address of the service that is meant.
 
     Raises:
         ManagerGoneError: none was named, and no service of the settings listens.
+        click.UsageError: several were named, or what is said of their tokens and authorities fits no one.
     """
-    address = address or context.obj.address
-    if address is not None:
-        return address
+    named = [address] if address is not None else context.obj.addresses
+    if len(named) > 1:
+        raise click.UsageError("only the dashboard attaches to several services at once")
+    if named:
+        return equipped(context, named)[0]
     config = path or context.obj.path or default_path()
     found = inquiry.find(config)
     if found is None:
@@ -28,3 +33,38 @@ def address_for(context: click.Context, path: Path | None, address: Path | None)
             hint="start it: trunkline serve, or trunkline service install",
         )
     return found
+
+
+def equipped(context: click.Context, addresses: Sequence[Address]) -> list[Address]:
+    """Return addresses with the token file and the authority that were named for each.
+
+    One that is named counts for all of them; else there is one for each service on another machine, in order.
+
+    Raises:
+        click.UsageError: there are neither one nor as many as such services.
+    """
+    number = sum(isinstance(address, NetworkAddress) for address in addresses)
+    files = zip(
+        _for_each(context, "token_file", "--token-file", number),
+        _for_each(context, "ca", "--ca", number),
+        strict=True,
+    )
+    found: list[Address] = []
+    for address in addresses:
+        if isinstance(address, NetworkAddress):
+            token_file, ca_file = next(files)
+            found.append(address._replace(token_file=token_file, ca_file=ca_file))
+        else:
+            found.append(address)
+    return found
+
+
+def _for_each(context: click.Context, name: str, option: str, number: int) -> Sequence[Path] | Sequence[None]:
+    given: tuple[Path, ...] = context.meta.get(f"trunkline.{name}", ())
+    if not given:
+        return [None] * number
+    if len(given) == 1:
+        return given * number
+    if len(given) != number:
+        raise click.UsageError(f"{option} once for all, or once for each wss:// address")
+    return given

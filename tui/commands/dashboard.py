@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ from manager.client import ManagerClient
 from manager.lock import InstanceLock
 from manager.places import default_path
 from manager.service import inquiry
+from manager.service.address import Address
 from tui import preferences
 from tui.app import TrunklineApp
 from tui.commands.logfile import log_to_file
@@ -24,11 +26,11 @@ from tui.run import run_app, run_attached
 Wishes = dict[str, str | bool]
 
 
-def open_dashboard(path: Path | None, address: Path | None, wishes: Wishes) -> NoReturn:
+def open_dashboard(path: Path | None, addresses: Sequence[Address], wishes: Wishes) -> NoReturn:
     """Show the dashboard until it is left, and end with its exit code."""
     log_to_file()
-    named = address is not None
-    address = address or inquiry.find(path or default_path())
+    named = bool(addresses)
+    address = addresses[0] if addresses else inquiry.find(path or default_path())
     if address is None:
         _own(path, wishes)
     need_terminal()
@@ -51,7 +53,7 @@ def _own(path: Path | None, wishes: Wishes) -> NoReturn:
         sys.exit(run_app(app, client, mouse=chosen.mouse))
 
 
-def _attached(address: Path, title: str, wishes: Wishes) -> NoReturn:
+def _attached(address: Address, title: str, wishes: Wishes) -> NoReturn:
     from manager.service.remote import RemoteClient  # noqa: PLC0415 - only where a service runs
 
     app, chosen = _app(RemoteClient(address), title, wishes)

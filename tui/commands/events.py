@@ -17,6 +17,7 @@ from manager.errors import ManagerGoneError
 from manager.events import ConnectionEvent, Event, Gap
 from manager.model import Position
 from manager.outputs.jsonlines import line_of
+from manager.service.address import Address
 from manager.service.remote import RemoteClient
 from tui.commands.attaching import address_for
 from tui.commands.terms import FAILED, attach_option, config_option, told
@@ -50,7 +51,7 @@ def events(
     /,
     *,
     path: Path | None,
-    address: Path | None,
+    address: Address | None,
     follow: bool,
     since: float | None,
     as_json: bool,

@@ -12,6 +12,7 @@ import click
 from manager.client import Command, Pause, Reconnect, Refresh, Reload, Resume
 from manager.errors import UnknownConnectionError
 from manager.model import Result
+from manager.service.address import Address
 from manager.service.remote import RemoteClient
 from tui.commands.attaching import address_for
 from tui.commands.naming import complete_names
@@ -41,7 +42,7 @@ def reconnect(
     no_wait: bool,
     override: bool,
     path: Path | None,
-    address: Path | None,
+    address: Address | None,
 ) -> None:
     """Close and open connections now, and print what was measured."""
     if bool(names) == everyone:
@@ -55,7 +56,9 @@ def reconnect(
 @config_option
 @attach_option
 @click.pass_context
-def refresh(context: click.Context, names: tuple[str, ...], path: Path | None, address: Path | None) -> None:
+def refresh(
+    context: click.Context, names: tuple[str, ...], path: Path | None, address: Address | None
+) -> None:
     """Send a heartbeat and a check to the named connections, or to all, now."""
     _carry_out(context, path, address, [Refresh(name=name) for name in names or [None]])
 
@@ -67,7 +70,7 @@ def _for_names(kind: Callable[..., Command], name: str, help_text: str) -> click
     @attach_option
     @click.pass_context
     def command(
-        context: click.Context, names: tuple[str, ...], path: Path | None, address: Path | None
+        context: click.Context, names: tuple[str, ...], path: Path | None, address: Address | None
     ) -> None:
         _carry_out(context, path, address, [kind(name=each) for each in names])
 
@@ -82,7 +85,7 @@ resume = _for_names(Resume, "resume", "Take paused connections up again.")
 @config_option
 @attach_option
 @click.pass_context
-def reload(context: click.Context, path: Path | None, address: Path | None) -> None:
+def reload(context: click.Context, path: Path | None, address: Address | None) -> None:
     """Have the service read its settings anew."""
     _carry_out(context, path, address, [Reload()])
 
@@ -90,7 +93,7 @@ def reload(context: click.Context, path: Path | None, address: Path | None) -> N
 def _carry_out(
     context: click.Context,
     path: Path | None,
-    address: Path | None,
+    address: Address | None,
     commands: Sequence[Command],
     *,
     wait: bool = True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from manager.errors import TrunklineError
 from manager.places import socket_to_serve
 from manager.service.logs import write_logs
 from manager.service.run import Service
+from manager.service.tokens import Tokens, read_tokens
 from tui.commands.embedding import client_of, configured
 from tui.commands.terms import BAD_SETTINGS, HELD, config_option, told
 
@@ -48,6 +50,8 @@ def serve(
             write_logs(log_file, as_json=log_json)
         except OSError as error:
             raise TrunklineError(f"cannot write the log {log_file}: {error.strerror}") from None
+        network = configuration.access.network
+        tokens = Tokens() if network is None else asyncio.run(read_tokens(network))
     where = address or socket_to_serve(configuration.path)
     with told(HELD):
         service = Service(
@@ -55,6 +59,7 @@ def serve(
             config=configuration.path,
             address=where,
             access=configuration.access,
+            tokens=tokens,
             read_access=partial(_access, configuration.path),
         )
         sys.exit(service.run())

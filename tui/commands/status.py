@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from manager.service import inquiry
+from manager.service.address import Address
 from tui.commands.attaching import address_for
 from tui.commands.terms import FAILED, attach_option, config_option, printable, told
 from tui.sanitise import clean
@@ -39,7 +40,7 @@ def status(
     /,
     *,
     path: Path | None,
-    address: Path | None,
+    address: Address | None,
     as_json: bool,
     brief: bool,
     exit_code: bool,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from manager.errors import ManagerGoneError, TrunklineError
+from manager.service.address import Address, parse_address
 from tui.sanitise import clean
 
 FAILED, BAD_SETTINGS, HELD, UNANSWERED = 1, 2, 3, 3
@@ -30,14 +31,58 @@ def config_option(command: Command) -> Command:
 
 
 def attach_option(command: Command) -> Command:
-    """Let a command be told which service is meant (`address`)."""
+    """Let a command be told which service is meant (`address`), and how to speak to it."""
+    return _trust_options(_attach(command, "address", multiple=False))
+
+
+def attach_options(command: Command) -> Command:
+    """Let a command be told which services are meant (`addresses`), and how to speak to them."""
+    return _trust_options(_attach(command, "addresses", multiple=True))
+
+
+def _attach(command: Command, name: str, *, multiple: bool) -> Command:
+    more = "; several times for several at once" if multiple else ""
     return click.option(
         "--attach",
-        "address",
-        type=click.Path(path_type=Path, dir_okay=False),
+        name,
+        multiple=multiple,
+        callback=_parse_addresses,
         metavar="ADDRESS",
-        help="Socket of the service; by default that of the settings.",
+        help=f"Socket of the service, or wss://HOST:PORT{more}; by default that of the settings.",
     )(command)
+
+
+def _parse_addresses(
+    context: click.Context, param: click.Parameter, value: str | tuple[str, ...] | None
+) -> Address | tuple[Address, ...] | None:
+    try:
+        if isinstance(value, tuple):
+            return tuple(map(parse_address, value))
+        return None if value is None else parse_address(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, param) from None
+
+
+def _trust_options(command: Command) -> Command:
+    """Add what a service on another machine needs; `tui.commands.attaching` finds it in the context."""
+    kept: dict[str, Any] = {
+        "type": click.Path(path_type=Path, dir_okay=False),
+        "metavar": "FILE",
+        "multiple": True,
+        "expose_value": False,
+        "callback": _keep,
+    }
+    for option, help_text in (
+        ("--token-file", "Token for wss://; by default the variable TRUNKLINE_TOKEN."),
+        ("--ca", "Whom to trust with wss://: an authority, or the certificate itself."),
+    ):
+        command = click.option(option, help=help_text, **kept)(command)
+    return command
+
+
+def _keep(context: click.Context, param: click.Parameter, value: tuple[Path, ...]) -> None:
+    if value:
+        context.meta[f"trunkline.{param.name}"] = value
 
 
 @contextmanager

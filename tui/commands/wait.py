@@ -11,6 +11,7 @@ import click
 
 from manager.errors import ManagerGoneError, UnknownConnectionError
 from manager.events import ConnectionEvent, Event
+from manager.service.address import Address
 from manager.service.remote import RemoteClient
 from tui.commands.attaching import address_for
 from tui.commands.naming import complete_names
@@ -35,7 +36,7 @@ def wait(
     up: bool,
     timeout: float | None,
     path: Path | None,
-    address: Path | None,
+    address: Address | None,
 ) -> None:
     """Wait until connections are up; exit code 1 where they are not in time."""
     waiting = Waiting(set(names), up=up)
