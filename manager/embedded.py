@@ -124,6 +124,7 @@ class EmbeddedClient:
         async with ConnectionManager(
             self._connections, store=Store(self._store), drivers=self._drivers
         ) as manager:
+            self._begun(manager)
             self._manager = manager
             self._ring = manager.ring
             self._loop = asyncio.get_running_loop()
@@ -134,6 +135,9 @@ class EmbeddedClient:
                 self._manager = None
             # What was handed over just before begins now, so that it is cancelled and its caller let go.
             await asyncio.sleep(0)
+
+    def _begun(self, manager: ConnectionManager) -> None:
+        """Meet the manager on its loop before it has opened anything."""
 
     # --- ManagerClient ----------------------------------------------------------------------------------
 

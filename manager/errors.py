@@ -34,3 +34,7 @@ class ManagerGoneError(TrunklineError):
 
 class NotAllowedError(TrunklineError):
     """Who asks may not do that."""
+
+
+class UntrustedError(TrunklineError):
+    """A service cannot be spoken to as things are set here: its certificate, an authority, a token."""

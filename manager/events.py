@@ -262,7 +262,11 @@ class ListenerDetached(Event, frozen=True, kw_only=True, tag="listener:detached"
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="gap"):
-    """Events that a reader missed because the ring no longer holds them; take a new snapshot."""
+    """Events that a reader missed because the ring no longer holds them; take a new snapshot.
+
+    One that says 0 stands in the stream like an event and has a number: nothing was missed, but more has
+    changed than the events tell.
+    """
 
     missed: int
 

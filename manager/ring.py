@@ -23,7 +23,7 @@ class EventRing:
         """Names this run: positions of another run mean nothing here."""
         self.last = 0
         """Number of the newest event; the first has 1."""
-        self._events: deque[Event] = deque(maxlen=size)
+        self._events: deque[Event | Gap] = deque(maxlen=size)
         self._readers: set[asyncio.Event] = set()
         self._closed = False
 
@@ -34,7 +34,14 @@ class EventRing:
 
     def append(self, event: Event) -> None:
         """Add the event that follows the newest."""
-        self.last = event.seq
+        self._hold(event, event.seq)
+
+    def interrupt(self) -> None:
+        """Have every reader take a new snapshot here: more has changed than events tell."""
+        self._hold(Gap(missed=0), self.last + 1)
+
+    def _hold(self, event: Event | Gap, seq: int) -> None:
+        self.last = seq
         self._events.append(event)
         for reader in self._readers:
             reader.set()

@@ -8,12 +8,13 @@ command line or the settings are wrong; 3 another trunkline holds this configura
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
-from manager.service.address import Address
+from manager.service.address import Named
 from tui.commands.terms import attach_options, config_option
 
 _HOMES = {
@@ -42,7 +43,7 @@ class Where(NamedTuple):
     """What was said before the command: the settings, and the addresses of services."""
 
     path: Path | None
-    addresses: tuple[Address, ...]
+    services: Sequence[Named]
 
 
 class _Commands(click.Group):
@@ -74,7 +75,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="trunkline", prog_name="trunkline")
 @click.pass_context
 def main(
-    context: click.Context, /, path: Path | None, addresses: tuple[Address, ...], **wishes: str | bool | None
+    context: click.Context, /, path: Path | None, services: Sequence[Named], **wishes: str | bool | None
 ) -> None:
     """Keep SIP registrations, WebSockets and Asterisk AMI logins up, and show them.
 
@@ -82,10 +83,11 @@ def main(
     you leave, else on the connections themselves; with --attach on those that are named, which may be
     several. What is wished for here goes before what stands in dashboard.toml, beside the settings.
     """
-    context.obj = Where(path, addresses)
+    context.obj = Where(path, services)
     if context.invoked_subcommand is None:
         from tui.commands.attaching import equipped  # noqa: PLC0415 - where a command attaches, it imports this
         from tui.commands.dashboard import open_dashboard  # noqa: PLC0415 - no command but this has a screen
 
-        named = equipped(context, addresses)
-        open_dashboard(path, named, {name: wish for name, wish in wishes.items() if wish is not None})
+        addresses = equipped(context, [service.address for service in services])
+        labelled = [service._replace(address=each) for service, each in zip(services, addresses, strict=True)]
+        open_dashboard(path, labelled, {name: wish for name, wish in wishes.items() if wish is not None})

@@ -75,6 +75,11 @@ class Follower:
         self._viewer.loaded()
         return snapshot.position
 
+    async def _renew(self, epoch: str) -> bool:
+        """Take a new snapshot in the midst of a stream that missed nothing; whether it may be read on."""
+        self._told = Position(epoch, self._told.seq + 1)
+        return self._told.seq <= self._viewer.board.position.seq or (await self._load()).epoch == epoch
+
     async def _read(self, position: Position) -> bool:
         """Pass events on; whether some were missed, so that a snapshot is needed."""
         board, taken = self._viewer.board, 0
@@ -82,7 +87,9 @@ class Follower:
         try:
             async for event in stream:
                 if isinstance(event, Gap):
-                    return True
+                    if event.missed or not await self._renew(position.epoch):
+                        return True
+                    continue
                 self._told = Position(position.epoch, event.seq)
                 self._viewer.told(event, fresh=event.seq > board.position.seq)
                 taken += 1

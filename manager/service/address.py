@@ -6,17 +6,20 @@ Imports little: `trunkline status` is over before anything else of trunkline wou
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from manager.errors import TrunklineError
+from manager.errors import UntrustedError
 
 if TYPE_CHECKING:
     import ssl
 
 TOKEN_VARIABLE = "TRUNKLINE_TOKEN"  # noqa: S105 - the name of a variable
 _SCHEME = "wss://"
+_LABELLED = re.compile(r"([A-Za-z0-9][\w.-]{0,31})=(.+)", re.DOTALL)
+"""A path that would be taken for one begins with `./`."""
 _MOST_BYTES = 4096
 
 
@@ -39,7 +42,7 @@ class NetworkAddress(NamedTuple):
         """Read the token from where it is kept.
 
         Raises:
-            TrunklineError: there is none, or it is none.
+            UntrustedError: there is none, or it is none.
         """
         if self.token_file is None:
             token = os.environ.get(TOKEN_VARIABLE, "")
@@ -50,14 +53,14 @@ class NetworkAddress(NamedTuple):
                 with self.token_file.open("rb") as stream:
                     token = stream.read(_MOST_BYTES).decode(errors="replace").strip()
             except OSError as error:
-                raise TrunklineError(f"cannot read {self.token_file}: {error.strerror}") from None
+                raise UntrustedError(f"cannot read {self.token_file}: {error.strerror}") from None
         if not token:
-            raise TrunklineError(
+            raise UntrustedError(
                 f"there is no token for {self} in {where}",
                 f"put it into {TOKEN_VARIABLE}, or into a file of your own: --token-file FILE",
             )
         if not fits_header(token):
-            raise TrunklineError(
+            raise UntrustedError(
                 f"what is in {where} is no token: it has other characters than visible ASCII"
             )
         return token
@@ -66,7 +69,7 @@ class NetworkAddress(NamedTuple):
         """Return whom to trust.
 
         Raises:
-            TrunklineError: `ca_file` cannot be used.
+            UntrustedError: `ca_file` cannot be used.
         """
         import ssl  # noqa: PLC0415 - not for a Unix socket
 
@@ -74,7 +77,7 @@ class NetworkAddress(NamedTuple):
             context = ssl.create_default_context(cafile=self.ca_file)
         except OSError as error:  # ssl.SSLError is one
             why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-            raise TrunklineError(f"cannot use {self.ca_file}: {why}") from None
+            raise UntrustedError(f"cannot use {self.ca_file}: {why}") from None
         if self.ca_file is not None:
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         return context
@@ -103,6 +106,23 @@ def parse_address(text: str, *, ca_file: Path | None = None, token_file: Path | 
     if not host or not port or text.partition("://")[2].rstrip("/") != parts.netloc or "@" in parts.netloc:
         raise ValueError("a service on another machine is wss://HOST:PORT; its token comes from elsewhere")
     return NetworkAddress(host, port, ca_file, token_file)
+
+
+class Named(NamedTuple):
+    """An address, and what the service there is called among several; empty where nothing was said."""
+
+    label: str
+    address: Address
+
+
+def parse_named(text: str) -> Named:
+    """Read an address with a label in front of it, `berlin=wss://HOST:PORT`, or without.
+
+    Raises:
+        ValueError: it is no address; the message repeats nothing of it.
+    """
+    found = _LABELLED.fullmatch(text)
+    return Named("", parse_address(text)) if found is None else Named(found[1], parse_address(found[2]))
 
 
 def fits_header(token: str) -> bool:

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from manager.errors import ManagerGoneError, TrunklineError
+from manager.errors import ManagerGoneError, NotAllowedError, TrunklineError, UntrustedError
 from manager.places import sockets_to_ask
 from manager.service.address import Address, NetworkAddress
 
@@ -39,9 +39,9 @@ def find(config: Path) -> Path | None:
     return None
 
 
-def untrusted(address: Address, error: ssl.SSLCertVerificationError) -> TrunklineError:
+def untrusted(address: Address, error: ssl.SSLCertVerificationError) -> UntrustedError:
     """Return what is told of a service whose certificate is not trusted."""
-    return TrunklineError(
+    return UntrustedError(
         f"the certificate of {address} is not trusted: {error.verify_message}",
         "--ca FILE names its authority, or the certificate itself",
     )
@@ -52,14 +52,16 @@ def ask(address: Address) -> dict[str, Any]:
 
     Raises:
         ManagerGoneError: no service answers there.
-        TrunklineError: what answers does not let us in, or is no service.
+        NotAllowedError: it does not let us in.
+        UntrustedError: its certificate is not trusted, or there is no token.
+        TrunklineError: what answers is no service.
     """
     try:
         with _secured(address) if isinstance(address, NetworkAddress) else _connect(address) as own:
             own.sendall(f"{_REQUEST}{_authorization(address)}\r\n".encode())
             answer = b"".join(_received(own))
     except PermissionError:
-        raise TrunklineError(closed(address), CLOSED_HINT) from None
+        raise NotAllowedError(closed(address), CLOSED_HINT) from None
     except OSError as error:
         if getattr(error, "verify_message", ""):
             raise untrusted(address, cast("ssl.SSLCertVerificationError", error)) from None
@@ -67,7 +69,8 @@ def ask(address: Address) -> dict[str, Any]:
     head, _, body = answer.partition(b"\r\n\r\n")
     status = head.split(b" ", 2)[1:2]
     if status != [b"200"]:
-        raise TrunklineError(f"the service refuses: {body[:200].decode(errors='replace').strip()}")
+        kind = NotAllowedError if status in ([b"401"], [b"403"]) else TrunklineError
+        raise kind(f"the service refuses: {body[:200].decode(errors='replace').strip()}")
     try:
         told = json.loads(body)
         return {"service": dict(told["service"]), "snapshot": dict(told["snapshot"])}

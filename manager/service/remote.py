@@ -7,6 +7,7 @@ place. A stream that is read slowly delays none.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -19,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 
 from manager.client import Command
 from manager.effective import SettingRow
-from manager.errors import ManagerGoneError, TrunklineError
+from manager.errors import ManagerGoneError, NotAllowedError, TrunklineError
 from manager.events import AnyEvent, Event, Gap
 from manager.history import History
 from manager.model import Outcome, Position, Snapshot
@@ -56,6 +57,11 @@ class RemoteClient:
 
     def __init__(self, address: Address) -> None:
         self._address = address
+
+    @property
+    def address(self) -> Address:
+        """Where the service is."""
+        return self._address
 
     @property
     def embedded(self) -> bool:
@@ -122,6 +128,18 @@ class RemoteClient:
                 for message in _read(params, _Wire).messages:
                     yield message
 
+    async def peek(self) -> None:
+        """Look whether somebody listens.
+
+        Raises:
+            OSError: nobody does.
+        """
+        if isinstance(self._address, NetworkAddress):
+            _, writer = await asyncio.open_connection(self._address.host, self._address.port)
+        else:
+            _, writer = await asyncio.open_unix_connection(str(self._address))
+        writer.transport.abort()
+
     async def _ask(self, method: str, params: object, kind: type[Answer]) -> Answer:
         async with self._connected() as connection:
             await connection.send(protocol.request(method, params, _NUMBER), text=True)
@@ -146,7 +164,8 @@ class RemoteClient:
 
         Raises:
             ManagerGoneError: no service answers, or it went away meanwhile.
-            TrunklineError: it does not let us in.
+            NotAllowedError: it does not let us in.
+            UntrustedError: its certificate is not trusted, or there is no token.
         """
         options: dict[str, Any] = {
             "compression": None,
@@ -172,11 +191,12 @@ class RemoteClient:
             raise ManagerGoneError(f"the service has ended the connection{why}") from None
         except InvalidStatus as error:
             body = quoted(error.response.body.decode(errors="replace").strip())
-            raise TrunklineError(f"the service refuses: {body}") from None
+            kind = NotAllowedError if error.response.status_code in (401, 403) else TrunklineError
+            raise kind(f"the service refuses: {body}") from None
         except ssl.SSLCertVerificationError as error:
             raise inquiry.untrusted(self._address, error) from None
         except PermissionError:
-            raise TrunklineError(inquiry.closed(self._address), inquiry.CLOSED_HINT) from None
+            raise NotAllowedError(inquiry.closed(self._address), inquiry.CLOSED_HINT) from None
         except (OSError, TimeoutError, InvalidHandshake, InvalidMessage):
             raise ManagerGoneError(f"no service answers at {self._address}") from None
 

@@ -501,3 +501,16 @@ async def test_the_dashboard_attaches_to_the_service_says_when_it_is_gone_and_le
             await named.shows("attached")
             named.press("q")
             assert await named.ended() == 0
+
+
+async def test_one_dashboard_shows_several_services_and_says_which_one_is_missing(
+    serving, address, terminals, runtime
+):
+    async with serving() as process:
+        await all_up(RemoteClient(address))
+        terminal = terminals("--attach", f"here={address}", "--attach", f"there={runtime}/none.sock")
+        await terminal.shows("here/lab-desk")
+        await terminal.shows("no service answers: there (Services)")
+        terminal.press("q")
+        assert await terminal.ended() == 0
+        assert process.returncode is None

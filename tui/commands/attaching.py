@@ -20,7 +20,7 @@ def address_for(context: click.Context, path: Path | None, address: Address | No
         ManagerGoneError: none was named, and no service of the settings listens.
         click.UsageError: several were named, or what is said of their tokens and authorities fits no one.
     """
-    named = [address] if address is not None else context.obj.addresses
+    named = [address] if address is not None else [service.address for service in context.obj.services]
     if len(named) > 1:
         raise click.UsageError("only the dashboard attaches to several services at once")
     if named:

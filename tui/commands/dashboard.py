@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,10 +13,11 @@ import click
 import msgspec
 
 from manager.client import ManagerClient
+from manager.errors import TrunklineError
 from manager.lock import InstanceLock
 from manager.places import default_path
 from manager.service import inquiry
-from manager.service.address import Address
+from manager.service.address import Address, Named, NetworkAddress
 from tui import preferences
 from tui.app import TrunklineApp
 from tui.commands.logfile import log_to_file
@@ -26,11 +28,13 @@ from tui.run import run_app, run_attached
 Wishes = dict[str, str | bool]
 
 
-def open_dashboard(path: Path | None, addresses: Sequence[Address], wishes: Wishes) -> NoReturn:
+def open_dashboard(path: Path | None, services: Sequence[Named], wishes: Wishes) -> NoReturn:
     """Show the dashboard until it is left, and end with its exit code."""
     log_to_file()
-    named = bool(addresses)
-    address = addresses[0] if addresses else inquiry.find(path or default_path())
+    if len(services) > 1:
+        _several(services, wishes)
+    named = bool(services)
+    address = services[0].address if named else inquiry.find(path or default_path())
     if address is None:
         _own(path, wishes)
     need_terminal()
@@ -58,6 +62,37 @@ def _attached(address: Address, title: str, wishes: Wishes) -> NoReturn:
 
     app, chosen = _app(RemoteClient(address), title, wishes)
     sys.exit(run_attached(app, mouse=chosen.mouse))
+
+
+def _several(services: Sequence[Named], wishes: Wishes) -> NoReturn:
+    from manager.service.composite import CompositeClient  # noqa: PLC0415 - only for several services
+
+    need_terminal()
+    labelled = labels(services)
+    client = CompositeClient(labelled)
+    app, chosen = _app(client, " + ".join(labelled), wishes)
+    sys.exit(run_app(app, client, mouse=chosen.mouse))
+
+
+def labels(services: Sequence[Named]) -> dict[str, Address]:
+    """Return each address by what its service is called: its label, its host, or the name of its settings."""
+    found: dict[str, Address] = {}
+    for service in services:
+        wanted = service.label or _usual_label(service.address)
+        number, label = 1, wanted
+        while label in found:
+            number += 1
+            label = f"{wanted}-{number}"
+        found[label] = service.address
+    return found
+
+
+def _usual_label(address: Address) -> str:
+    if isinstance(address, NetworkAddress):
+        return address.host
+    with suppress(TrunklineError):
+        return Path(str(inquiry.ask(address)["service"].get("config", address))).stem
+    return address.stem
 
 
 def _app(client: ManagerClient, title: str, wishes: Wishes) -> tuple[TrunklineApp, Preferences]:

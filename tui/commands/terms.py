@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from manager.errors import ManagerGoneError, TrunklineError
-from manager.service.address import Address, parse_address
+from manager.service.address import Address, Named, parse_address, parse_named
 from tui.sanitise import clean
 
 FAILED, BAD_SETTINGS, HELD, UNANSWERED = 1, 2, 3, 3
@@ -36,29 +36,32 @@ def attach_option(command: Command) -> Command:
 
 
 def attach_options(command: Command) -> Command:
-    """Let a command be told which services are meant (`addresses`), and how to speak to them."""
-    return _trust_options(_attach(command, "addresses", multiple=True))
+    """Let a command be told which services are meant (`services`), and how to speak to them."""
+    return _trust_options(_attach(command, "services", multiple=True))
 
 
 def _attach(command: Command, name: str, *, multiple: bool) -> Command:
-    more = "; several times for several at once" if multiple else ""
+    more = "; several times, perhaps as NAME=ADDRESS, for several at once" if multiple else ""
     return click.option(
         "--attach",
         name,
         multiple=multiple,
-        callback=_parse_addresses,
+        callback=_parse_services if multiple else _parse_address,
         metavar="ADDRESS",
         help=f"Socket of the service, or wss://HOST:PORT{more}; by default that of the settings.",
     )(command)
 
 
-def _parse_addresses(
-    context: click.Context, param: click.Parameter, value: str | tuple[str, ...] | None
-) -> Address | tuple[Address, ...] | None:
+def _parse_address(context: click.Context, param: click.Parameter, value: str | None) -> Address | None:
     try:
-        if isinstance(value, tuple):
-            return tuple(map(parse_address, value))
         return None if value is None else parse_address(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, param) from None
+
+
+def _parse_services(context: click.Context, param: click.Parameter, value: tuple[str, ...]) -> list[Named]:
+    try:
+        return [parse_named(each) for each in value]
     except ValueError as error:
         raise click.BadParameter(str(error), context, param) from None
 

@@ -17,7 +17,7 @@ from typing import Generic, TypeGuard, TypeVar
 from manager.model import Facts
 from manager.plugins import ROWS, PluginError, Plugins
 from manager.trace import frames_of
-from tui.rows import ami, default, sip, websocket
+from tui.rows import ami, default, service, sip, websocket
 from tui.sanitise import clean
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class TypeRows:
 
 
 KNOWN: Mapping[str, TypeRows] = {
+    "service": TypeRows(service.TITLE, service.present, service.details),
     "sip": TypeRows(sip.TITLE, sip.present, sip.details),
     "websocket": TypeRows(websocket.TITLE, websocket.present, websocket.details),
     "ami": TypeRows(ami.TITLE, ami.present, ami.details),
