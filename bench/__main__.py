@@ -29,6 +29,8 @@ NAMES = (
     "imports",
     "dashboard",
     "busy",
+    "crowd",
+    "served",
 )
 LIBRARIES = ("websockets", "panoramisk", "tenacity", "msgspec", "pyee", "aiosipua")
 

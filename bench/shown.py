@@ -53,10 +53,11 @@ class HeldSession:
 class House:
     """Every session, and the events that they are made to send."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket | None = None) -> None:
         self._control = control
         self._sessions: dict[int, HeldSession] = {}
-        self._rate = 0
+        self.rate = 0
+        """Events a second."""
         self._sent = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -69,14 +70,28 @@ class House:
     def opened(self, number: int, session: HeldSession) -> None:
         self._sessions[number] = session
 
+    def lose(self, why: Failure) -> None:
+        """End every session; from any thread."""
+
+        def end() -> None:
+            for session in self._sessions.values():
+                if not session.end.done():
+                    session.end.set_result(why)
+
+        if self._task is not None:
+            self._task.get_loop().call_soon_threadsafe(end)
+
     async def _obey(self) -> None:
         loop = asyncio.get_running_loop()
+        if self._control is None:
+            await self._send()
+            return
         reader, writer = await asyncio.open_connection(sock=self._control)
         sending = loop.create_task(self._send())
         while line := await reader.readline():
             match json.loads(line):
                 case ["rate", rate]:
-                    self._rate = rate
+                    self.rate = rate
                 case ["sent"]:
                     writer.write(f"{self._sent}\n".encode())
         sending.cancel()
@@ -88,7 +103,7 @@ class House:
         while True:
             await asyncio.sleep(TICK)
             now = loop.time()
-            owed, began = owed + (now - began) * self._rate, now
+            owed, began = owed + (now - began) * self.rate, now
             while owed >= 1 and self._sessions:
                 owed -= 1
                 self._sent += 1

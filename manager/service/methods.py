@@ -31,8 +31,9 @@ from msgspec.structs import replace
 
 from manager.client import Command
 from manager.embedded import EmbeddedClient
-from manager.events import Event, Gap
+from manager.events import Gap
 from manager.model import Position, Snapshot
+from manager.service.news import News
 from manager.service.protocol import read_params
 from manager.service.rights import Right, Visitor
 from manager.wire import WireMessage
@@ -95,7 +96,8 @@ class EventsTold(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of the notification `events`."""
 
     subscription: int
-    events: list[Event | Gap]
+    events: msgspec.Raw
+    """An array of `manager.events.Event` and `Gap`."""
     position: Position
 
 
@@ -111,6 +113,7 @@ class Methods:
 
     def __init__(self, client: EmbeddedClient, config: Path, since: float) -> None:
         self._client = client
+        self._news = News(client)
         self._about = About(
             protocol=PROTOCOL,
             trunkline=version("trunkline"),
@@ -156,8 +159,9 @@ class Methods:
         """Yield what notifications about events say."""
         position = wanted.since or (await self._client.snapshot()).position
         while True:
-            batch, position = await self._client.next_events(position)
-            yield EventsTold(subscription=subscription, events=batch, position=position)
+            batch = await self._news.after(position)
+            position = batch.position
+            yield EventsTold(subscription=subscription, events=batch.events, position=position)
 
     async def wire(self, subscription: int, wanted: WireFrom) -> AsyncGenerator[WireTold]:
         """Yield what notifications about the wire say."""

@@ -143,14 +143,18 @@ async def test_servers_that_hang_and_a_client_that_does_not_read_do_not_hold_up_
         assert not address.exists()
 
 
-async def test_after_a_kill_it_starts_as_if_nothing_had_been(serving, address):
+async def test_after_a_kill_it_starts_as_if_nothing_had_been_with_the_contact_it_had(serving, address, sip):
     async with serving() as process:
         await all_up(RemoteClient(address))
+        (before,) = sip.registrar.bindings("6001")
+        await asyncio.sleep(0.5)  # longer than changes are gathered before they are written
         process.kill()
         await process.wait()
         assert address.exists()
     async with serving():
         await all_up(RemoteClient(address))
+        (after,) = sip.registrar.bindings("6001")
+        assert after.contact == before.contact
 
 
 async def test_the_login_budget_outlives_a_kill(serving, address, settings):
