@@ -11,7 +11,7 @@ help:
 	@echo "make demo   see connections being lost, counted down and recovered, on servers of our own"
 	@echo "make test   the tests that need no root and no other program"
 	@echo "make check  format, lint, types, import contracts"
-	@echo "make real   the tests against a real Asterisk and Kamailio (Debian, as root)"
+	@echo "make real   the tests against a real Asterisk and Kamailio (Debian, as root), and the screen over a socket"
 	@echo "make soak   a week of faults in virtual time, then ten minutes of them over real sockets"
 	@echo "make bench  the benchmarks; BENCH=\"ring imports\" for some of them"
 
@@ -29,6 +29,7 @@ check: $(READY)
 
 real: $(READY)
 	$(BIN)/pytest tests/real
+	$(BIN)/pytest -n 2 tests/tui --over-socket
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak week

@@ -58,7 +58,8 @@ async def _attached() -> list[Row]:
 
 def _first_frame(address: Path, home: str) -> float:
     with Screen([*TRUNKLINE, "--attach", str(address)], {"HOME": home}) as screen:
-        return screen.until(lambda: f"{MANY:,} up" in screen.text and "pbx-" in screen.text)
+        screen.until(lambda: f"{MANY:,} up" in screen.text and "pbx-" in screen.text)
+        return screen.last_byte - screen.began
 
 
 async def _asked() -> list[Row]:

@@ -20,6 +20,12 @@ CANARIES = re.compile(r"canary|c4n4ry", re.IGNORECASE)
 """How the secrets of the tests are called. None may reach a log or an output, whatever a test provokes."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--over-socket", action="store_true", help="run every test of the screen through the control socket"
+    )
+
+
 class _Ear(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ssl
 
 _ANSWERS_WITHIN = 5.0
-_REQUEST = "GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+_REQUEST = "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 _MAX_BYTES = 256 * 2**20
 CLOSED_HINT = "the [service] of its settings may name a read_group or an act_group that you are in"
 
@@ -56,9 +56,29 @@ def ask(address: Address) -> dict[str, Any]:
         UntrustedError: its certificate is not trusted, or there is no token.
         TrunklineError: what answers is no service.
     """
+    told = _get(address, "/v1/status")
+    try:
+        return {"service": dict(told["service"]), "snapshot": dict(told["snapshot"])}
+    except (ValueError, KeyError, TypeError):
+        raise _no_service(address) from None
+
+
+def about(address: Address) -> dict[str, Any]:
+    """Return what the service at an address says of itself alone (`About` of `methods`).
+
+    Raises:
+        ManagerGoneError, NotAllowedError, UntrustedError, TrunklineError: as `ask` does.
+    """
+    told = _get(address, "/v1/version")
+    if not isinstance(told, dict) or "protocol" not in told:
+        raise _no_service(address)
+    return told
+
+
+def _get(address: Address, path: str) -> Any:
     try:
         with _secured(address) if isinstance(address, NetworkAddress) else _connect(address) as own:
-            own.sendall(f"{_REQUEST}{_authorization(address)}\r\n".encode())
+            own.sendall(f"{_REQUEST.format(path=path)}{_authorization(address)}\r\n".encode())
             answer = b"".join(_received(own))
     except PermissionError:
         raise NotAllowedError(closed(address), CLOSED_HINT) from None
@@ -72,10 +92,13 @@ def ask(address: Address) -> dict[str, Any]:
         kind = NotAllowedError if status in ([b"401"], [b"403"]) else TrunklineError
         raise kind(f"the service refuses: {body[:200].decode(errors='replace').strip()}")
     try:
-        told = json.loads(body)
-        return {"service": dict(told["service"]), "snapshot": dict(told["snapshot"])}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise TrunklineError(f"what answers at {address} is no service of trunkline") from None
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise _no_service(address) from None
+
+
+def _no_service(address: Address) -> TrunklineError:
+    return TrunklineError(f"what answers at {address} is no service of trunkline")
 
 
 def _is_there(address: Path) -> bool:

@@ -13,9 +13,10 @@
 
 `rights.py` says which of them act and which only read.
 
-Notifications bear the number of their `subscription`; `ended` says that nothing more follows on one. A `gap`
-among the events says that some are no longer held, or that `since` was of another run, and the position
-then has another epoch: take a new snapshot. Commands go on when the one who asked for them has left.
+Notifications bear the number of their `subscription`; `ended` says that nothing more follows on one, with an
+`error` where something is wrong. A `gap` among the events says that some are no longer held, or that `since`
+was of another run, and the position then has another epoch: take a new snapshot. Commands go on when the one
+who asked for them has left.
 """  # noqa: E501 - a table
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from manager.embedded import EmbeddedClient
 from manager.events import Gap
 from manager.model import Position, Snapshot
 from manager.service.news import News
-from manager.service.protocol import read_params
+from manager.service.protocol import ErrorObject, read_params
 from manager.service.rights import Right, Visitor
 from manager.wire import WireMessage
 
@@ -92,6 +93,14 @@ class Subscription(msgspec.Struct, frozen=True):
     subscription: int
 
 
+class Ended(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Parameters of the notification `ended`."""
+
+    subscription: int
+    error: ErrorObject | None = None
+    """Why, where something is wrong; the manager's own end is no error."""
+
+
 class EventsTold(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of the notification `events`."""
 
@@ -124,7 +133,7 @@ class Methods:
 
     async def overview(self, visitor: Visitor) -> Overview:
         """Return which service it is and how everything stands."""
-        return Overview(service=self._about_for(visitor), snapshot=await self._client.snapshot())
+        return Overview(service=self.about(visitor), snapshot=await self._client.snapshot())
 
     async def answer(self, method: str, params: msgspec.Raw, visitor: Visitor) -> object:
         """Carry a request out that its visitor may ask for, and return its result.
@@ -135,7 +144,7 @@ class Methods:
         """
         match method:
             case "version":
-                return self._about_for(visitor)
+                return self.about(visitor)
             case "snapshot":
                 return await self._client.snapshot()
             case "history":
@@ -144,7 +153,8 @@ class Methods:
                 return await self._client.settings(read_params(params, Named).name)
         return await self._client.command(read_params(params, COMMANDS[method]))
 
-    def _about_for(self, visitor: Visitor) -> About:
+    def about(self, visitor: Visitor) -> About:
+        """Return which service it is and what one may do there."""
         return replace(self._about, may="act" if visitor.right is Right.ACT else "read")
 
     async def known(self, name: str) -> None:

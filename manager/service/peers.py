@@ -18,9 +18,9 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
-from manager.errors import TrunklineError
+from manager.errors import ManagerGoneError, TrunklineError
 from manager.service import protocol
-from manager.service.methods import EventsFrom, EventsTold, Methods, Subscription, WireFrom, WireTold
+from manager.service.methods import Ended, EventsFrom, EventsTold, Methods, Subscription, WireFrom, WireTold
 from manager.service.protocol import (
     INVALID_PARAMS,
     UNKNOWN_METHOD,
@@ -165,13 +165,18 @@ class Peer:
         return Subscription(number)
 
     async def _tell(self, method: str, number: int, stream: Stream) -> None:
+        ended = Ended(number)
         try:
             async with aclosing(stream):
                 async for told in stream:
                     await self._send(partial(protocol.notification, method, told))
-        except TrunklineError as error:
+        except ManagerGoneError as error:
             log.debug("a stream for %s ended: %s", self._visitor.label, error)
-        await self._send(partial(protocol.notification, "ended", Subscription(number)))
+        except Exception as error:  # noqa: BLE001 - whoever waits for the stream is told, whatever it met
+            if not isinstance(error, TrunklineError):
+                log.error("a stream for %s failed: %s", self._visitor.label, frames_of(error))
+            ended = Ended(number, rpc_error_of(error).error)
+        await self._send(partial(protocol.notification, "ended", ended))
 
     # --- out --------------------------------------------------------------------------------------------
 

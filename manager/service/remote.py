@@ -26,7 +26,7 @@ from manager.history import History
 from manager.model import Outcome, Position, Snapshot
 from manager.service import inquiry, protocol
 from manager.service.address import Address, NetworkAddress
-from manager.service.methods import About, EventsFrom, Named, WireFrom
+from manager.service.methods import About, Ended, EventsFrom, Named, WireFrom
 from manager.text import quoted
 from manager.wire import WireMessage
 
@@ -154,6 +154,8 @@ class RemoteClient:
             while True:
                 told = _response(await connection.recv(decode=False))
                 if told.method == "ended":
+                    if (error := _read(told.params, Ended).error) is not None:
+                        raise protocol.error_of(error)
                     return
                 if told.method == method:
                     yield told.params

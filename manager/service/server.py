@@ -1,7 +1,8 @@
 """The control socket: WebSocket for programs that stay, plain HTTP for scripts.
 
-`GET /v1/status` is answered with one JSON object (`manager.service.methods.Overview`) and `/v1` opens a
-WebSocket. Who is let in, and with which right, is a matter of the entrance (`entrance.py`).
+`GET /v1/status` is answered with one JSON object (`manager.service.methods.Overview`), `/v1/version` with
+what the service says of itself (`About`), and `/v1` opens a WebSocket. Who is let in, with which right, is a
+matter of the entrance (`entrance.py`).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ MAX_CALLS = 1024
 """Requests under way at a time, those of clients that have left included."""
 OPEN_WITHIN = 3.0
 """Seconds for a request to come, from when its connection is there."""
+_WHAT_THERE_IS = "there are /v1/status and /v1/version, and a WebSocket at /v1"
 CLOSE_WITHIN = 0.4
 """Seconds; with the manager's own 4 s a service ends within 5."""
 
@@ -125,8 +127,10 @@ class ControlServer:
         path = request.path.partition("?")[0]
         if path == "/v1/status":
             return await self._status(connection, visitor)
+        if path == "/v1/version":
+            return _json(connection, self._methods.about(visitor))
         if path != "/v1":
-            return _plain(connection, HTTPStatus.NOT_FOUND, "there is /v1/status, and a WebSocket at /v1")
+            return _plain(connection, HTTPStatus.NOT_FOUND, _WHAT_THERE_IS)
         if len(self._peers) >= MAX_PEERS:
             log.warning("%s was not let in: there are %d clients already", visitor.label, MAX_PEERS)
             return _plain(connection, HTTPStatus.SERVICE_UNAVAILABLE, f"{MAX_PEERS} clients are here already")
@@ -146,10 +150,7 @@ class ControlServer:
             overview = await self._methods.overview(visitor)
         except TrunklineError as error:
             return _plain(connection, HTTPStatus.SERVICE_UNAVAILABLE, error.summary)
-        response = connection.respond(HTTPStatus.OK, msgspec.json.encode(overview).decode())
-        del response.headers["Content-Type"]
-        response.headers["Content-Type"] = "application/json"
-        return response
+        return _json(connection, overview)
 
     # --- serving ----------------------------------------------------------------------------------------
 
@@ -192,6 +193,13 @@ def _noted_in(opened: dict[ServerConnection, Visitor | None]) -> type[ServerConn
             opened.pop(self, None)
 
     return Connection
+
+
+def _json(connection: ServerConnection, value: object) -> Response:
+    response = connection.respond(HTTPStatus.OK, msgspec.json.encode(value).decode())
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json"
+    return response
 
 
 def _plain(connection: ServerConnection, status: HTTPStatus, text: str) -> Response:

@@ -14,10 +14,12 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from manager.client import Pause, Resume
-from manager.service import peers
+from manager.errors import TrunklineError
+from manager.service import inquiry, peers
 from manager.service import server as server_module
 from manager.service.methods import COMMANDS
 from manager.service.peers import BURST, RATE, Allowance
+from manager.service.remote import RemoteClient
 from manager.service.socketfile import SocketFile, SocketUnavailableError
 from tests.service.conftest import PATIENCE
 
@@ -59,6 +61,14 @@ async def test_a_script_gets_the_status_by_plain_http(server, address):
     assert [each["name"] for each in told["snapshot"]["statuses"]] == ["one", "two"]
     assert told["service"]["protocol"] == 1
     assert told["service"]["config"] == "/config.toml"
+
+
+async def test_which_service_it_is_costs_no_snapshot(server, address, manager):
+    status, _, body = await get(address, "/v1/version")
+    assert (status, json.loads(body)["config"]) == (200, "/config.toml")
+    await asyncio.to_thread(manager.stop)
+    assert (await asyncio.to_thread(inquiry.about, address))["may"] == "act"
+    assert (await get(address))[0] == 503
 
 
 async def test_other_paths_are_told_what_there_is(server, address):
@@ -146,6 +156,23 @@ async def test_a_stream_ends_with_the_manager_and_says_so(server, address, manag
         while (told := await answer(connection)).get("method") != "ended":
             assert told["method"] == "wire"
         assert told["params"] == {"subscription": 1}
+
+
+async def test_a_stream_that_fails_says_why_and_ends_no_other(server, address, manager, monkeypatch, caplog):
+    async def failing(*_):
+        raise RuntimeError("a mistake of ours")
+        yield
+
+    monkeypatch.setattr(manager, "wire", failing)
+    async with connecting(address) as connection:
+        assert (await call(connection, "wire", {"name": "one"}))["result"] == {"subscription": 1}
+        told = await answer(connection)
+        assert told["method"] == "ended"
+        assert told["params"]["error"]["code"] == -32603
+        assert (await call(connection, "version"))["result"]
+    assert "RuntimeError" in caplog.text
+    with pytest.raises(TrunklineError, match="something is wrong inside"):
+        await anext(RemoteClient(address).wire("one"))
 
 
 async def test_a_client_has_a_bound_of_subscriptions(server, address):

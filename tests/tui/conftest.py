@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -29,6 +31,19 @@ def _a_plain_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Iterator[Non
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the app speak to the fake manager itself, or through a socket where that is wanted."""
+    if not (request.config.getoption("--over-socket") or getattr(request.module, "OVER_SOCKET", False)):
+        yield
+        return
+    from tests.tui.over_socket import Detour  # noqa: PLC0415 - few tests take it
+
+    with tempfile.TemporaryDirectory(prefix="tl-") as folder:
+        Detour(Path(folder)).install(monkeypatch)
+        yield
 
 
 def screen_text(app: App) -> list[str]:

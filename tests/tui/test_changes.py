@@ -9,6 +9,7 @@ import time
 
 from msgspec.structs import replace
 
+from manager.errors import TrunklineError
 from manager.events import Added, BudgetChanged, FactsChanged, ProbeAnswered, Removed
 from manager.model import BudgetStatus, Phase
 from tests.tui.conftest import row_of, screen_text, seen, text_gone, text_seen
@@ -149,7 +150,7 @@ async def test_events_from_before_the_screen_are_in_the_log_but_change_nothing()
 async def test_a_manager_that_does_not_answer_is_a_sentence_and_is_asked_again(monkeypatch):
     monkeypatch.setattr("tui.follower.AGAIN_AFTER", 0.05)
     app, client = app_of(connection("desk"))
-    client.snapshot_error = ConnectionError("the socket is closed")
+    client.snapshot_error = TrunklineError("the socket is closed")
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "the manager does not answer: the socket is closed")
         client.snapshot_error = None

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from manager.client import Pause, Reconnect, Refresh, Resume
 from manager.effective import SettingRow
+from manager.errors import TrunklineError
 from manager.events import Changed, ProbeAnswered, Reloaded
 from manager.history import History, Sample, SetAside
 from manager.model import (
@@ -284,7 +285,7 @@ async def test_a_connection_that_is_removed_keeps_its_last_words():
 async def test_a_manager_that_does_not_answer_is_told_of_and_asked_again(monkeypatch):
     monkeypatch.setattr("tui.screens.details._AGAIN_AFTER", 0.05)
     app, client = opened()
-    client.history_error = ConnectionError("no way there")
+    client.history_error = TrunklineError("no way there")
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "desk")
         await pilot.press("enter")

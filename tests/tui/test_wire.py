@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from manager.errors import TrunklineError
 from manager.events import Gap
 from manager.model import Phase
 from tests.tui.conftest import SIZES, line_with, screen_text, seen, text_gone, text_seen
@@ -277,7 +278,7 @@ async def test_a_manager_that_does_not_answer_is_asked_again_and_nothing_is_show
     async with app.run_test(size=(120, 40)) as pilot:
         await open_wire(pilot)
         await text_seen(pilot, "4 messages")
-        client.wire_error = ConnectionError("no way there")
+        client.wire_error = TrunklineError("no way there")
         client.speak("desk")
         await text_seen(pilot, "not known now: no way there")
         client.wire_error = None

@@ -51,12 +51,12 @@ def test_a_label_stands_before_an_address():
 
 
 def test_services_that_would_be_called_the_same_are_told_apart(monkeypatch):
-    def ask(address):
+    def about(address):
         if address == LOCAL:
-            return {"service": {"config": "/etc/trunkline/office.toml"}}
+            return {"config": "/etc/trunkline/office.toml"}
         raise ManagerGoneError("none")
 
-    monkeypatch.setattr(inquiry, "ask", ask)
+    monkeypatch.setattr(inquiry, "about", about)
     gone = Path("/run/gone.sock")
     named = [Named("", FAR), Named("far", NEAR), Named("", LOCAL), Named("", gone), Named("office", gone)]
     assert labels(named) == {"far": FAR, "far-2": NEAR, "office": LOCAL, "gone": gone, "office-2": gone}

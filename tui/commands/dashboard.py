@@ -39,7 +39,7 @@ def open_dashboard(path: Path | None, services: Sequence[Named], wishes: Wishes)
         _own(path, wishes)
     need_terminal()
     with told(BAD_SETTINGS):
-        service = inquiry.ask(address)["service"]
+        service = inquiry.about(address)
     if service.get("may") == "read":
         wishes = wishes | {"read_only": True}
     title = Path(str(service.get("config", address))).stem if named else (path or default_path()).stem
@@ -91,7 +91,7 @@ def _usual_label(address: Address) -> str:
     if isinstance(address, NetworkAddress):
         return address.host
     with suppress(TrunklineError):
-        return Path(str(inquiry.ask(address)["service"].get("config", address))).stem
+        return Path(str(inquiry.about(address).get("config", address))).stem
     return address.stem
 
 
