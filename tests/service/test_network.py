@@ -268,7 +268,8 @@ def test_a_bucket_fills_up_to_its_burst():
     assert [bucket.take(100.0) for _ in range(4)] == [True, True, True, False]
 
 
-async def test_a_service_that_ends_waits_for_no_handshake(manager, pki):
+async def test_a_service_that_ends_waits_for_no_handshake(manager, pki, monkeypatch):
+    monkeypatch.setattr(network_module, "HANDSHAKE_WITHIN", 1000.0)
     entrance = NetworkEntrance(network(pki), TOKENS)
     with closing(entrance.socket):
         async with ControlServer([entrance], Methods(manager, Path("/config.toml"), 1.0)):

@@ -8,6 +8,7 @@ import pytest
 from manager.errors import ManagerGoneError
 from manager.service import inquiry
 from manager.service.address import Named, NetworkAddress, parse_named
+from tui.commands import dashboard
 from tui.commands.attaching import equipped
 from tui.commands.dashboard import labels
 
@@ -60,3 +61,14 @@ def test_services_that_would_be_called_the_same_are_told_apart(monkeypatch):
     gone = Path("/run/gone.sock")
     named = [Named("", FAR), Named("far", NEAR), Named("", LOCAL), Named("", gone), Named("office", gone)]
     assert labels(named) == {"far": FAR, "far-2": NEAR, "office": LOCAL, "gone": gone, "office-2": gone}
+
+
+@pytest.mark.parametrize(("may", "wishes"), [("read", {"read_only": True}), ("act", {})])
+def test_where_one_may_only_look_the_dashboard_is_read_only(monkeypatch, may, wishes):
+    opened = []
+    monkeypatch.setattr(inquiry, "about", lambda _: {"config": "/etc/office.toml", "may": may})
+    monkeypatch.setattr(dashboard, "need_terminal", lambda: None)
+    monkeypatch.setattr(dashboard, "log_to_file", lambda: None)
+    monkeypatch.setattr(dashboard, "_attached", lambda *arguments: opened.append(arguments))
+    dashboard.open_dashboard(None, [Named("", LOCAL)], {})
+    assert opened == [(LOCAL, "office", wishes)]
