@@ -20,6 +20,7 @@ from manager.lock import AlreadyRunningError, InstanceLock
 from manager.model import Snapshot, Status
 from manager.places import default_path, sockets_to_ask
 from manager.service import inquiry
+from manager.service.address import Address
 from manager.settings import ConnectionSettings
 from manager.store import Store
 from tui.commands.attaching import address_for
@@ -59,7 +60,7 @@ def doctor(
     no_login: bool,
     hold: float,
     path: Path | None,
-    address: Path | None,
+    address: Address | None,
 ) -> None:
     """Find out why connections are not up, and what to do about it.
 
@@ -89,7 +90,7 @@ def doctor(
     sys.exit(exit_code(report))
 
 
-def _service(context: click.Context, path: Path | None, address: Path | None) -> Path | None:
+def _service(context: click.Context, path: Path | None, address: Address | None) -> Address | None:
     """Return the address of the service that is meant or that runs; None where none does."""
     with suppress(ManagerGoneError):
         return address_for(context, path, address)
@@ -130,7 +131,7 @@ async def _looked(path: Path, connections: Sequence[ConnectionSettings], holder:
     return Report(config=str(path), held_by=holder, logged_in=False, connections=found)
 
 
-async def _asked(address: Path, configuration: Configuration | None, names: Sequence[str]) -> Report:
+async def _asked(address: Address, configuration: Configuration | None, names: Sequence[str]) -> Report:
     """Have the service say how things stand, and look without a login at what is not up."""
     answer = inquiry.ask(address)
     snapshot = msgspec.convert(answer["snapshot"], Snapshot)
@@ -160,7 +161,7 @@ async def _asked(address: Path, configuration: Configuration | None, names: Sequ
     )
 
 
-async def _histories(address: Path, statuses: Sequence[Status]) -> dict[str, History]:
+async def _histories(address: Address, statuses: Sequence[Status]) -> dict[str, History]:
     from manager.service.remote import RemoteClient  # noqa: PLC0415 - only where there is something to ask
 
     client, found = RemoteClient(address), {}

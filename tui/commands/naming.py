@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +10,8 @@ import click
 from manager.errors import TrunklineError
 from manager.places import default_path
 from manager.service import inquiry
+from manager.service.address import Address
+from tui.commands.attaching import equipped
 
 
 def complete_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -27,10 +28,9 @@ def complete_names(context: click.Context, parameter: click.Parameter, incomplet
 
 
 def _known(context: click.Context) -> list[str]:
-    path, address = _said(context, "path"), _said(context, "address")
-    path = path or default_path()
-    with suppress(TrunklineError):
-        address = address or inquiry.find(path)
+    path = _said(context, "path") or default_path()
+    with suppress(TrunklineError, click.UsageError):
+        address = _address(context) or inquiry.find(path)
         if address is not None:
             return [str(each["name"]) for each in inquiry.ask(address)["snapshot"]["statuses"]]
         from manager.config import load  # noqa: PLC0415 - a service that runs knows it faster
@@ -39,10 +39,17 @@ def _known(context: click.Context) -> list[str]:
     return []
 
 
-def _said(context: click.Context, name: str) -> Path | None:
-    """Return an option of the command, or of the program before it."""
+def _address(context: click.Context) -> Address | None:
+    named = _said(context, "address") or next(
+        (each.address for each in _said(context, "services") or ()), None
+    )
+    return None if named is None else equipped(context, [named])[0]
+
+
+def _said(context: click.Context, name: str) -> Any:
+    """Return an option of the command, or of the program before it; None where nothing was said."""
     while True:
-        value: Any = context.params.get(name)
+        value = context.params.get(name)
         if value is not None or context.parent is None:
-            return value if isinstance(value, Path) else None
+            return value
         context = context.parent
