@@ -78,7 +78,7 @@ class Follower:
     async def _renew(self, epoch: str) -> bool:
         """Take a new snapshot in the midst of a stream that missed nothing; whether it may be read on."""
         self._told = Position(epoch, self._told.seq + 1)
-        return self._told.seq <= self._viewer.board.position.seq or (await self._load()).epoch == epoch
+        return (await self._load()).epoch == epoch
 
     async def _read(self, position: Position) -> bool:
         """Pass events on; whether some were missed, so that a snapshot is needed."""

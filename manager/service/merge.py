@@ -28,6 +28,9 @@ from manager.model import (
 from manager.ring import EventRing
 from manager.service.prefix import Prefix
 
+PAST = 2000
+"""Events that a service is asked for at most before it counts as attached: a slow line takes them in time."""
+
 
 class _Part:
     """What is known of one service."""
@@ -105,9 +108,10 @@ class Merge:
     def since(self, label: str, now: Position) -> Position:
         """Return from where on the events of a service are wanted that stands at `now`."""
         heard = self._parts[label].position
-        if heard is not None and heard.epoch == now.epoch:
-            return heard
-        return now if heard is None and self.shown else Position(now.epoch, 0)
+        if heard is None and self.shown:
+            return now
+        seq = heard.seq if heard is not None and heard.epoch == now.epoch else 0
+        return Position(now.epoch, max(seq, now.seq - PAST))
 
     # --- what is told -----------------------------------------------------------------------------------
 

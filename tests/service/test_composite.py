@@ -371,3 +371,14 @@ def test_deadlines_are_told_by_the_clock_here():
     assert status == replace(far, name="far/a", group="far/g", deadline=105.0)
     assert merge.since("far", Position("e", 9)) == Position("e", 3)
     assert merge.since("far", Position("f", 9)) == Position("f", 0)
+
+
+def test_no_more_of_the_past_is_asked_for_than_a_slow_line_takes():
+    merge = Merge(["far"], lambda: 0.0)
+    assert merge.since("far", Position("e", 9000)) == Position("e", 7000)
+    merge.attach("far", Snapshot(position=Position("e", 100), time=0.0, monotonic=0.0, statuses=()), 0.0)
+    assert merge.since("far", Position("e", 150)) == Position("e", 100)
+    assert merge.since("far", Position("e", 9000)) == Position("e", 7000)
+    late = Merge(["far"], lambda: 0.0)
+    late.shown = True
+    assert late.since("far", Position("e", 9)) == Position("e", 9)
