@@ -34,15 +34,15 @@ class EventRing:
 
     def append(self, event: Event) -> None:
         """Add the event that follows the newest."""
-        self._hold(event, event.seq)
+        self.last = event.seq
+        self._events.append(event)
+        for reader in self._readers:
+            reader.set()
 
     def interrupt(self) -> None:
         """Have every reader take a new snapshot here: more has changed than events tell."""
-        self._hold(Gap(missed=0), self.last + 1)
-
-    def _hold(self, event: Event | Gap, seq: int) -> None:
-        self.last = seq
-        self._events.append(event)
+        self.last += 1
+        self._events.append(Gap(missed=0))
         for reader in self._readers:
             reader.set()
 
