@@ -30,7 +30,7 @@ async def test_the_dashboard_names_connections_and_their_outage_and_quits_when_a
     ami.fault = Fault.REFUSE
     await terminal.shows("connection refus")
     terminal.press("q")
-    await terminal.shows("Quitting")
+    await terminal.shows("q again quits")
     terminal.press("q")
     assert await terminal.ended() == 0
     assert LEAVE_SCREEN in terminal.written
@@ -101,7 +101,7 @@ async def test_no_secret_is_drawn_and_no_hostile_text_reaches_the_terminal(
     ami.drop()
     await terminal.shows("wrong AMI secret")
     terminal.press("q")
-    await terminal.shows("Quitting")
+    await terminal.shows("q again quits")
     terminal.press("q")
     await terminal.ended()
     assert not any(CANARY in line for line in terminal.grid.seen)

@@ -108,7 +108,7 @@ async def test_in_tmux_it_shows_itself_obeys_a_key_and_gives_the_pane_back(
         pane.press("G", "r")
         await until(lambda: logins(asterisk) == before + 1)
         pane.press("q")
-        await until(lambda: "Quitting" in pane.text)
+        await until(lambda: "q again quits" in pane.text)
         pane.press("q")
         await until(lambda: "healthy" not in pane.text and "Events" not in pane.text)
         assert asterisk.contacts("6001") == []

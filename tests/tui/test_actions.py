@@ -123,12 +123,12 @@ async def test_a_acknowledges_and_the_row_and_its_verdict_are_dimmed_behind_the_
     app, client = app_of(known, other)
     answering(client, True, "done with")
     async with app.run_test(size=(120, 40)) as pilot:
-        await text_seen(pilot, "a acknowledge")
+        await text_seen(pilot, "a ack")
         assert rows(app).selected_name == "ami"
         await pilot.press("a")
         await seen(pilot, lambda: "done with" in row_of(app, "ami"))
         assert client.commands == [Acknowledge(name="ami")]
-        rows(app).parent.orders.feedback.clear()
+        rows(app).parent.operator.orders.feedback.clear()
         acknowledge(client, "ami", SIX)
         await seen(pilot, lambda: "acknowledged 23 Nov 06:00 · wrong secret" in row_of(app, "ami"))
         text = screen_text(app)
@@ -137,7 +137,7 @@ async def test_a_acknowledges_and_the_row_and_its_verdict_are_dimmed_behind_the_
         assert "pbx2  acknowledged 23 Nov 06:00" in text[verdicts[1]]
         names = [line[3:7].strip() for line in text if line[3:7].strip() in ("ami", "desk")]
         assert names == ["desk", "ami"]
-        assert "acknowledge" not in keys(app)
+        assert " a ack" not in keys(app)
 
 
 async def test_a_again_takes_the_acknowledgement_back():
@@ -167,7 +167,7 @@ async def test_a_on_a_row_that_is_well_is_not_offered_and_says_why_not():
     answering(client, False, "up: there is no trouble to acknowledge")
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "r reconnect")
-        assert "acknowledge" not in keys(app)
+        assert " a ack" not in keys(app)
         await pilot.press("a")
         await seen(pilot, lambda: "there is no trouble to acknowledge" in row_of(app, "desk"))
 
@@ -175,7 +175,7 @@ async def test_a_on_a_row_that_is_well_is_not_offered_and_says_why_not():
 async def test_a_connection_that_is_up_but_drops_in_a_rhythm_can_be_acknowledged():
     app, client = app_of(connection("desk", flap=DROPS))
     async with app.run_test(size=(120, 40)) as pilot:
-        await text_seen(pilot, "a acknowledge")
+        await text_seen(pilot, "a ack")
         await pilot.press("a")
         await seen(pilot, lambda: client.commands == [Acknowledge(name="desk")])
         acknowledge(client, "desk", SIX)

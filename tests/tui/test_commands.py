@@ -108,7 +108,7 @@ async def test_a_result_makes_room_for_the_row_s_own_text_again(monkeypatch):
     )
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "registered until")
-        orders, timers = rows(app).parent.orders, []
+        orders, timers = rows(app).parent.operator.orders, []
         later = orders._later
         orders._later = lambda *timer: timers.append(timer)
         await pilot.press("u")

@@ -8,10 +8,10 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from manager.client import Pause, Reconnect, Refresh, Resume
+from manager.client import Acknowledge, Mute, Pause, Reconnect, Refresh, Resume, Skip
 from manager.effective import SettingRow
 from manager.errors import TrunklineError
-from manager.events import Changed, ProbeAnswered, Reloaded
+from manager.events import Changed, Muted, ProbeAnswered, Reloaded
 from manager.history import History, Sample, SetAside
 from manager.model import (
     Cost,
@@ -19,6 +19,7 @@ from manager.model import (
     FailureClass,
     Flap,
     FlapCause,
+    MuteStatus,
     Phase,
     Result,
     SpareStatus,
@@ -208,11 +209,57 @@ async def test_r_p_and_u_act_on_the_connection_and_tell_what_became_of_it():
         assert client.commands == [Resume(name="desk")]
 
 
+async def test_s_and_a_act_on_the_connection_and_are_shown_only_where_they_would_do_something():
+    app, client = opened(connection("desk", endpoint=ENDPOINT, phase=Phase.WAITING, **waiting(300, 9999)))
+
+    def answer(command):
+        status = client.statuses["desk"]
+        return (Result(connection="desk", ok=True, text=f"did {type(command).__name__}", status=status),)
+
+    client.answer = answer
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_details(pilot)
+        await text_seen(pilot, "s skip  a ack")
+        await pilot.press("s")
+        await text_seen(pilot, "your command      did Skip")
+        await pilot.press("a")
+        await text_seen(pilot, "your command      did Acknowledge")
+        assert client.commands == [Skip(name="desk"), Acknowledge(name="desk")]
+        client.change("desk", acknowledged=time.time())
+        await text_gone(pilot, "a ack")
+        await pilot.press("a")
+        await seen(pilot, lambda: client.commands[2:] == [Acknowledge(name="desk", withdraw=True)])
+        client.change("desk", phase=Phase.UP, acknowledged=None)
+        await text_gone(pilot, "s skip")
+        await pilot.press("s", "a")
+        await seen(pilot, lambda: client.commands[3:] == [Skip(name="desk"), Acknowledge(name="desk")])
+
+
+async def test_m_asks_in_the_last_line_of_the_details_for_how_long_and_ends_the_mute_again():
+    app, client = opened()
+    client.answer = lambda _: (
+        Result(connection="desk", ok=True, text="pbx1 is muted", status=client.statuses["desk"]),
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_details(pilot)
+        await pilot.press("m")
+        await text_seen(pilot, "mute pbx1 for /▏")
+        await pilot.press(*"soon", "enter")
+        await text_seen(pilot, "not muted: “soon” is no time")
+        await pilot.press("m", *"2 h", "enter")
+        await text_seen(pilot, "your command      pbx1 is muted")
+        assert client.commands == [Mute(group="pbx1", seconds=7200.0)]
+        client.emit(Muted, mute=MuteStatus(group="pbx1", since=time.time(), until=time.time() + 7200))
+        await text_seen(pilot, "m unmute")
+        await pilot.press("m")
+        await seen(pilot, lambda: client.commands[1:] == [Mute(group="pbx1", seconds=0.0)])
+
+
 async def test_read_only_details_touch_nothing():
     app, client = opened(preferences=Preferences(read_only=True))
     async with app.run_test(size=(120, 40)) as pilot:
         await open_details(pilot)
-        await pilot.press("r", "p", "u")
+        await pilot.press("r", "p", "u", "s", "a", "m", *"2 h", "enter", "escape")
         assert "reconnect" not in screen_text(app)[-1]
         assert client.commands == []
 

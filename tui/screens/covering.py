@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 from textual.binding import Binding, BindingType
@@ -11,9 +12,8 @@ from textual.widget import Widget
 from manager.events import Event
 from tui.line import Ink
 from tui.screens.help import HelpScreen, keys_of
+from tui.widgets.footer import keys_here
 from tui.widgets.lastline import LastLine
-
-_LAST_KEYS = ("help", "back")
 
 
 class Teller(Protocol):
@@ -25,6 +25,8 @@ class Teller(Protocol):
 class CoveringScreen(Screen[None], inherit_bindings=False):
     """Has the last line with its keys, help, and a way back."""
 
+    ORDER: ClassVar[Sequence[str]] = ()
+    """Actions in the order in which their keys are wanted in the last line."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("H", "app.privacy", "hide", show=False, id="privacy"),
         Binding("T", "app.themes", "theme", show=False, id="themes"),
@@ -64,16 +66,8 @@ class CoveringScreen(Screen[None], inherit_bindings=False):
     # The last line
 
     def _keys(self) -> list[tuple[str, str]]:
-        """Return the keys that do something here and now, the way out last."""
-        shown: dict[str, tuple[str, str]] = {}
-        for active in self.active_bindings.values():
-            binding = active.binding
-            if binding.show and active.enabled and binding.action not in shown:
-                word_for = getattr(active.node, "word_for", None)
-                word = (word_for(binding.action) if word_for else None) or binding.description
-                shown[binding.action] = (self.app.get_key_display(binding), word)
-        last = [shown.pop(action) for action in _LAST_KEYS if action in shown]
-        return [*shown.values(), *last]
+        """Return the keys that do something here and now, the most wanted first."""
+        return keys_here(self, self.ORDER)
 
     def on_last_line_say(self, message: LastLine.Say) -> None:
         self.last_line.say(message.sentence)
@@ -82,6 +76,9 @@ class CoveringScreen(Screen[None], inherit_bindings=False):
         self.last_line.ask(message)
 
     def on_last_line_edit(self, message: LastLine.Edit) -> None:
+        self.last_line.edit(message)
+
+    def on_last_line_enter(self, message: LastLine.Enter) -> None:
         self.last_line.edit(message)
 
     def on_descendant_focus(self) -> None:

@@ -30,13 +30,22 @@ from tui.screens.help import HelpScreen, KeySection, keys_of
 from tui.screens.wire import WireScreen
 from tui.sentences import log_line
 from tui.widgets.connections import Connections
+from tui.widgets.footer import keys_here
 from tui.widgets.health import Counts, HealthGauge
 from tui.widgets.lastline import LastLine
 from tui.widgets.logpane import TALL, LogPane
 from tui.widgets.table import ConnectionTable
 from tui.widgets.verdicts import VerdictLines
 
-_FIRST_KEYS, _LAST_KEYS = ("open", "fold"), ("filter", "follow", "switch_pane", "help", "quit")
+_ROWS_ORDER = (
+    "reconnect", "refresh_all", "open", "fold", "problem", "filter", "switch_pane", "extra", "skip",
+    "acknowledge", "pause", "mute", "follow", "reconnect_all", "wire", "events", "health",
+)  # fmt: skip
+_LOG_ORDER = (
+    "follow", "search", "step", "switch_pane", "copy", "select", "next_level", "only_connection",
+    "only_matches", "show_all", "only_event", "save", "next_times", "enlarge", "extra",
+)  # fmt: skip
+"""What an operator presses at night comes first, and its key has the same place on every night."""
 
 
 def _key(key: str, action: str, description: str, help_text: str, *, show: bool = True) -> Binding:
@@ -60,7 +69,10 @@ class Dashboard(Screen[None], inherit_bindings=False):
     HORIZONTAL_BREAKPOINTS = [(0, "-small"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
-        _key("R", "reconnect_all", "all", "close and open all connections; asks first when any are up"),
+        _key(
+            "R", "reconnect_all", "reconnect all",
+            "close and open all connections; asks first when any are up",
+        ),
         _key("u", "refresh_all", "refresh", "send every connection a heartbeat and a check now"),
         _key("ctrl+r", "reload", "reload", "read the settings anew, take up what is different", show=False),
         _key("f", "follow", "follow", "have the log follow the newest line, or hold still"),
@@ -69,7 +81,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             "i", "report", "report", "write down the selected connection's last outage, or the last of all",
             show=False,
         ),
-        _key("h", "health", "health", "what cost the health of all each of its points", show=False),
+        _key("h", "health", "health", "what cost the health of all each of its points"),
         _key("T", "app.themes", "theme", "choose a theme", show=False),
         _key("H", "app.privacy", "hide", "hide names and addresses; again shows them", show=False),
         _key("ctrl+l", "app.redraw", "redraw", "draw everything anew, whatever stands there", show=False),
@@ -191,19 +203,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def _keys(self) -> list[tuple[str, str]]:
         """Return the keys that do something here and now, and what, the most wanted first."""
-        shown: dict[str, tuple[str, str]] = {}
-        for active in self.active_bindings.values():
-            binding = active.binding
-            if binding.show and active.enabled and binding.action not in shown:
-                word_for = getattr(active.node, "word_for", None)
-                word = word_for(binding.action) if word_for else None
-                word = binding.description if word is None else word
-                shown[binding.action] = (self.app.get_key_display(binding), word)
-        shown = {action: key for action, key in shown.items() if key[1]}
-        wanted = ("follow",) if self._in_log else _FIRST_KEYS
-        first = [shown.pop(action) for action in wanted if action in shown]
-        last = [shown.pop(action) for action in _LAST_KEYS if action in shown]
-        return [*first, *shown.values(), *last]
+        return keys_here(self, _LOG_ORDER if self._in_log else _ROWS_ORDER)
 
     def word_for(self, action: str) -> str | None:
         """Return what an action would do now, where its usual word does not say it."""
@@ -256,7 +256,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
                 self,
                 self._client,
                 self.board,
-                self._connections,
+                self._connections.operator,
+                rows=self._connections,
                 connection=message.name,
                 show_wire=self._show_wire,
                 read_only=self._read_only,
@@ -288,13 +289,14 @@ class Dashboard(Screen[None], inherit_bindings=False):
         counting = [status for status in self.board.statuses.values() if status.phase.counts]
         cost = consequences.of_reopening(counting)
         if not cost:
-            self._connections.reconnect_all()
+            self._connections.operator.reconnect_all()
             return
         sentence = f"R again closes and opens all: {cost} · any other key does not"
-        self._last_line.ask(LastLine.Ask(sentence, ("R", "upper_r", "y"), self._connections.reconnect_all))
+        do = self._connections.operator.reconnect_all
+        self._last_line.ask(LastLine.Ask(sentence, ("R", "upper_r", "y"), do))
 
     def action_refresh_all(self) -> None:
-        self._connections.refresh_all()
+        self._connections.operator.refresh_all()
 
     async def action_reload(self) -> None:
         self.run_worker(self._reload(), group="orders", exit_on_error=False)
@@ -339,7 +341,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             self.app.exit()
             return
         what = f"closes {formats.plural(open_now, 'connection')}" if open_now else "ends all attempts"
-        sentence = f"Quitting {what}: q again quits, any other key stays"
+        sentence = f"q again quits: {what} · any other key stays"
         self._last_line.ask(LastLine.Ask(sentence, ("q", "y", "ctrl+c"), self.app.exit))
 
     def action_extra(self, key: str) -> None:

@@ -22,9 +22,9 @@ from tui.board import Board
 from tui.details import attempts, effective, failures, latency, points, pool, standing, timeline
 from tui.details.subject import Subject
 from tui.line import Ink
+from tui.operator import Operator
 from tui.pace import URGENT, Pace
 from tui.page import PageLine, Piece, Section, Writer
-from tui.row import Feedback
 from tui.screens.covering import CoveringScreen, Teller
 from tui.widgets.page import Page
 from tui.widgets.title import TitleLine
@@ -36,33 +36,17 @@ _LOOK_EVERY = 0.25
 _AGAIN_AFTER = 2.0
 _MOVE_ON = 60.0
 """Seconds after which the bar and the chart move on where nothing happens."""
-_ACTING = ("reconnect", "pause", "refresh")
-_RESTING = (Phase.PAUSED, Phase.STOPPED)
+_ACTING = ("reconnect", "refresh", "skip", "acknowledge", "pause", "mute")
 
 
-class Operator(Protocol):
-    """Who carries out what an operator wants, and says what became of it."""
-
-    def feedback_of(self, name: str) -> Feedback | None:
-        """Return what became of the last command about a connection."""
+class Rows(Protocol):
+    """The rows of the dashboard."""
 
     def order(self) -> Sequence[str]:
-        """Return the names of the connections in the order of the rows."""
+        """Return the names of the connections in their order."""
 
     def select(self, name: str) -> None:
         """Stand on the row of a connection."""
-
-    def reconnect(self, names: Sequence[str]) -> None:
-        """Close and open connections."""
-
-    def probe(self, names: Sequence[str]) -> None:
-        """Ask connections for a sign of life."""
-
-    def pause(self, names: Sequence[str]) -> None:
-        """Close connections and keep them closed."""
-
-    def resume(self, names: Sequence[str]) -> None:
-        """Take connections up again."""
 
 
 def _key(key: str, action: str, word: str, tooltip: str, *, show: bool = True, name: str = "") -> Binding:
@@ -73,15 +57,20 @@ class DetailsScreen(CoveringScreen):
     """One page of one connection; it follows what happens to it."""
 
     AUTO_FOCUS = "#page"
+    ORDER: ClassVar[Sequence[str]] = (
+        "reconnect", "refresh", "skip", "acknowledge", "pause", "problem", "wire", "mute", "step", "section",
+    )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         _key("r", "reconnect", "reconnect", "close and open it now, come what may"),
+        _key("u,U", "refresh", "refresh", "send it a heartbeat and a check now"),
+        _key("s", "skip", "skip", "end its countdown now; the attempt keeps its number"),
+        _key("a", "acknowledge", "ack", "say that its trouble is known; again not"),
         _key("p", "pause", "pause", "close it and keep it closed; again takes it up"),
-        _key("u", "refresh", "refresh", "send it a heartbeat and a check now"),
+        _key("m", "mute", "mute", "have nobody alarmed about its group for a time; again ends that"),
         _key("w", "wire", "wire", "the messages that it sent and received"),
         _key("J", "step(1)", "next", "the connection in the next row", name="next"),
         _key("K", "step(-1)", "previous", "the connection in the row before", show=False, name="previous"),
-        _key("n", "problem(1)", "next problem", "the next connection with a problem", show=False,
-             name="next_problem"),
+        _key("n", "problem(1)", "next problem", "the next connection with a problem", name="next_problem"),
         _key("N", "problem(-1)", "previous problem", "the one before with a problem", show=False,
              name="previous_problem"),
     ]  # fmt: skip
@@ -94,6 +83,7 @@ class DetailsScreen(CoveringScreen):
         board: Board,
         operator: Operator,
         *,
+        rows: Rows,
         connection: str,
         show_wire: Callable[[str], None],
         read_only: bool = False,
@@ -103,6 +93,7 @@ class DetailsScreen(CoveringScreen):
         self._client = client
         self._board = board
         self._operator = operator
+        self._rows = rows
         self._show_wire = show_wire
         self._read_only = read_only
         self._connection = connection
@@ -267,41 +258,47 @@ class DetailsScreen(CoveringScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what would do something now."""
         if action in _ACTING:
-            status = self._board.statuses.get(self._connection)
-            return (
-                not self._read_only
-                and status is not None
-                and (action == "pause" or status.phase is not Phase.STOPPED)
-            )
+            managed = any(action != "reconnect" or each.phase is not Phase.STOPPED for each in self._meant)
+            return managed and not self._read_only
         if action in ("step", "problem"):
             return self._onward(parameters, problems=action == "problem") is not None
         return True
 
     def word_for(self, action: str) -> str | None:
-        """Return what an action would do now, where its usual word does not say it."""
+        """Return what an action would do now; nothing where it would do nothing but say so."""
+        return self._operator.word_for(action, self._meant)
+
+    @property
+    def _meant(self) -> list[Status]:
+        """The connection, while it is managed."""
         status = self._board.statuses.get(self._connection)
-        resumes = action == "pause" and status is not None and status.phase in _RESTING
-        return "resume" if resumes else None
+        return [] if status is None else [status]
 
     def parts(self) -> list[tuple[str, list[Widget]]]:
         """Return the headings of help and the parts of the screen whose keys stand under them."""
         return [("Details", [self._page])]
 
     def action_back(self) -> None:
-        self._operator.select(self._connection)
+        self._rows.select(self._connection)
         super().action_back()
 
     def action_reconnect(self) -> None:
         self._operator.reconnect([self._connection])
 
     def action_refresh(self) -> None:
-        self._operator.probe([self._connection])
+        self._operator.refresh(self._meant)
+
+    def action_skip(self) -> None:
+        self._operator.skip(self._meant)
+
+    def action_acknowledge(self) -> None:
+        self._operator.acknowledge(self._meant)
 
     def action_pause(self) -> None:
-        if self.word_for("pause"):
-            self._operator.resume([self._connection])
-        else:
-            self._operator.pause([self._connection])
+        self._operator.pause(self._meant)
+
+    def action_mute(self) -> None:
+        self._operator.mute(self._meant, self)
 
     def action_wire(self) -> None:
         self._show_wire(self._connection)
@@ -315,7 +312,7 @@ class DetailsScreen(CoveringScreen):
     def _onward(self, parameters: tuple[object, ...], *, problems: bool) -> str | None:
         """Return the connection in the next row, or in the one before, where there is one."""
         step = parameters[0] if parameters and isinstance(parameters[0], int) else 1
-        names = list(self._operator.order())
+        names = list(self._rows.order())
         here = names.index(self._connection) if self._connection in names else -1 if step > 0 else len(names)
         onward = names[here + 1 :] if step > 0 else names[:here][::-1]
         statuses = self._board.statuses

@@ -46,6 +46,9 @@ class WireScreen(CoveringScreen):
     """The messages of one connection, and the selected one in full."""
 
     AUTO_FOCUS = "#messages"
+    ORDER: ClassVar[Sequence[str]] = (
+        "follow", "pause", "filter", "switch_pane", "copy", "save", "ladder",
+    )  # fmt: skip
     HORIZONTAL_BREAKPOINTS = [(0, "-small"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         _key("p", "pause", "pause", "show nothing new until it is pressed again; what comes is counted"),

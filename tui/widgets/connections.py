@@ -11,26 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.message import Message
 
-from manager.client import (
-    Acknowledge,
-    Command,
-    ManagerClient,
-    Mute,
-    Pause,
-    Reconnect,
-    Refresh,
-    Resume,
-    Skip,
-)
+from manager.client import Command, ManagerClient
 from manager.model import Phase, Status
-from tui import columns, consequences, formats, phases, span
+from tui import columns, consequences, formats
 from tui.arrange import Single, in_order
 from tui.board import Board
 from tui.line import Ink
 from tui.matching import EXAMPLE, Filter
+from tui.operator import Operator, running
 from tui.ordering import KEYS, OrderingError, read_ordering
-from tui.orders import Orders
-from tui.row import Feedback
 from tui.view import View
 from tui.widgets.lastline import LastLine
 from tui.widgets.table import ConnectionTable
@@ -38,8 +27,6 @@ from tui.widgets.table import ConnectionTable
 ABSENCE = 60.0
 """Seconds without a key after which somebody who presses one has been away; changes since then are news."""
 _ACTING = ("reconnect", "pause", "skip", "refresh", "acknowledge", "mute")
-_RESTING = (Phase.PAUSED, Phase.STOPPED)
-_COUNTING_DOWN = (Phase.WAITING, Phase.PARKED)
 
 
 def _key(key: str, action: str, word: str, tooltip: str, *, show: bool = False) -> Binding:
@@ -64,11 +51,13 @@ class Connections(Container):
         _key(
             "a",
             "acknowledge",
-            "acknowledge",
+            "ack",
             "say that the trouble of what is selected is known; again not",
             show=True,
         ),
-        _key("m", "mute", "mute", "have nobody alarmed about the group for a time; again ends that"),
+        _key(
+            "m", "mute", "mute", "have nobody alarmed about the group for a time; again ends that", show=True
+        ),
         _key("U", "refresh", "refresh", "send what is selected a heartbeat and a check now"),
         _key("space", "mark", "mark", "select the row for the next command, and go on; again takes it out"),
         _key("asterisk", "mark_all", "mark all", "select every row that the filter shows; again none"),
@@ -103,8 +92,8 @@ class Connections(Container):
         self._board = board
         self._read_only = read_only
         self._redraw = redraw
-        self.orders = Orders(client, redraw, self.set_timer)
-        self._view = View(board, self.orders.feedback)
+        self.operator = Operator(client, board, redraw, self.set_timer, self._run)
+        self._view = View(board, self.operator.orders.feedback)
         self.table = ConnectionTable(ink, self._view)
         self._last_key_at = time.time()
 
@@ -142,39 +131,6 @@ class Connections(Container):
 
     # What is done to connections
 
-    def reconnect_all(self) -> None:
-        """Close and open every connection that counts."""
-        self.give(Reconnect(), self._counting(), "reconnecting")
-
-    def refresh_all(self) -> None:
-        """Send every connection that is up a heartbeat and a check."""
-        names = [name for name in self._counting() if self._board.statuses[name].phase.connected]
-        self.give(Refresh(), names, "asking")
-
-    def reconnect(self, names: Sequence[str]) -> None:
-        """Close and open these connections; a second time goes past an empty login budget."""
-        for name in names:
-            self._order(self.orders.reconnect(name))
-
-    def probe(self, names: Sequence[str]) -> None:
-        """Send these connections a heartbeat and a check."""
-        for name in names:
-            self.give(Refresh(name=name), [name], "asking")
-
-    def pause(self, names: Sequence[str]) -> None:
-        """Close these connections and keep them closed."""
-        for name in names:
-            self.give(Pause(name=name), [name], "pausing")
-
-    def resume(self, names: Sequence[str]) -> None:
-        """Take these connections up again."""
-        for name in names:
-            self.give(Resume(name=name), [name], "resuming")
-
-    def feedback_of(self, name: str) -> Feedback | None:
-        """Return what became of the last command about a connection; None once it has been shown."""
-        return self.orders.feedback.get(name)
-
     def order(self) -> Sequence[str]:
         """Return the names of the connections that the filter shows, in the order of the rows."""
         matching = self._view.filter.matching(self._board.statuses.values())
@@ -184,29 +140,22 @@ class Connections(Container):
         """Stand on the row of a connection."""
         self.table.select(name)
 
-    def give(self, command: Command, names: Sequence[str], words: str) -> None:
-        """Send a command about these connections; each row says what becomes of it."""
-        self._order(self.orders.give(command, names, words))
-
     async def carry_out(self, command: Command, words: str) -> str:
         """Send a command about no connection in particular; return the sentence of its error, or nothing."""
-        return await self.orders.give(command, [], words)
+        return await self.operator.orders.give(command, [], words)
 
     def action_reconnect(self) -> None:
         meant = [status for status in self.meant if status.phase is not Phase.STOPPED]
         names = [status.name for status in meant]
         cost = consequences.of_reopening(meant) if len(meant) > 1 else ""
         question = f"r again closes and opens these: {cost}" if cost else ""
-        self._ask_or_do(question, "r", lambda: self.reconnect(names))
+        self._ask_or_do(question, "r", lambda: self.operator.reconnect(names))
 
     def action_pause(self) -> None:
-        names = [status.name for status in self.meant if status.phase not in _RESTING]
-        if not names:
-            self.resume([status.name for status in self.meant])
-            return
-        number = formats.plural(len(names), "connection")
-        question = f"p again closes {number}" if len(names) > 1 else ""
-        self._ask_or_do(question, "p", lambda: self.pause(names))
+        meant = self.meant
+        number = len(running(meant))
+        question = f"p again closes {formats.plural(number, 'connection')}" if number > 1 else ""
+        self._ask_or_do(question, "p", lambda: self.operator.pause(meant))
 
     def _ask_or_do(self, question: str, key: str, do: Callable[[], None]) -> None:
         if not question:
@@ -215,53 +164,16 @@ class Connections(Container):
         self.post_message(LastLine.Ask(f"{question} · any other key does not", (key, "y"), do))
 
     def action_skip(self) -> None:
-        meant = self.meant
-        # Where none has a countdown, the manager says why not.
-        for status in [each for each in meant if each.phase in _COUNTING_DOWN] or meant:
-            self.give(Skip(name=status.name), [status.name], "skipping the countdown")
+        self.operator.skip(self.meant)
 
     def action_refresh(self) -> None:
-        meant = self.meant
-        for status in [each for each in meant if each.phase.connected] or meant:
-            self.give(Refresh(name=status.name), [status.name], "asking")
+        self.operator.refresh(self.meant)
 
     def action_acknowledge(self) -> None:
-        meant = self.meant
-        troubled = [status for status in meant if phases.troubled(status)]
-        withdraw = bool(troubled) and all(each.acknowledged is not None for each in troubled)
-        words = "taking the acknowledgement back" if withdraw else "acknowledging"
-        for status in (
-            troubled if withdraw else [each for each in troubled if each.acknowledged is None] or meant
-        ):
-            self.give(Acknowledge(name=status.name, withdraw=withdraw), [status.name], words)
+        self.operator.acknowledge(self.meant)
 
     def action_mute(self) -> None:
-        groups = self._groups()
-        if all(group in self._board.mutes for group in groups):
-            self._mute(groups, 0.0)
-            return
-        which = groups[0] if len(groups) == 1 else f"{len(groups)} groups"
-        enter = LastLine.Enter(
-            f"mute {which} for", lambda words: self._mute_for(groups, words), hint=span.EXAMPLE, does="mutes"
-        )
-        self.post_message(enter)
-
-    def _mute_for(self, groups: Sequence[str], words: str) -> None:
-        try:
-            seconds = span.seconds_of(words, time.time())
-        except span.SpanError as error:
-            self.post_message(LastLine.Say(f"not muted: {error}"))
-        else:
-            self._mute(groups, seconds)
-
-    def _mute(self, groups: Sequence[str], seconds: float) -> None:
-        for group in groups:
-            names = [status.name for status in self._board.statuses.values() if status.group == group]
-            self.give(Mute(group=group, seconds=seconds), names, "muting" if seconds else "ending the mute")
-
-    def _groups(self) -> list[str]:
-        """Return the groups of the connections that a command is for."""
-        return list(dict.fromkeys(status.group for status in self.meant))
+        self.operator.mute(self.meant, self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Offer only what would do something now."""
@@ -280,17 +192,10 @@ class Connections(Container):
     def word_for(self, action: str) -> str | None:
         """Return what an action would do now; nothing where it would do nothing but say so."""
         meant = self.meant
-        if action == "skip" and not any(status.phase in _COUNTING_DOWN for status in meant):
-            return ""
-        if action == "acknowledge" and all(
-            status.acknowledged is not None or not phases.troubled(status) for status in meant
-        ):
-            return ""
-        words = {"reconnect": "reconnect", "pause": "pause"}
-        if meant and all(status.phase in _RESTING for status in meant):
-            words["pause"] = "resume"
-        many = f" {formats.count(len(meant))}" if len(meant) > 1 else ""
-        return f"{words[action]}{many}" if action in words else None
+        word = self.operator.word_for(action, meant)
+        if action in ("reconnect", "pause") and len(meant) > 1:
+            return f"{word or action} {formats.count(len(meant))}"
+        return word
 
     # How connections are shown
 
@@ -351,8 +256,5 @@ class Connections(Container):
         self._view.columns = tuple(known) or columns.USUAL
         self._redraw()
 
-    def _counting(self) -> list[str]:
-        return [name for name, status in self._board.statuses.items() if status.phase.counts]
-
-    def _order(self, order: Awaitable[object]) -> None:
+    def _run(self, order: Awaitable[object]) -> None:
         self.run_worker(order, group="orders", exit_on_error=False)

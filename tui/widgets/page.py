@@ -102,6 +102,10 @@ class Page(ScrollView, can_focus=True, inherit_bindings=False):
         if onward:
             self._stand_at(onward[0] if step > 0 else onward[-1])
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Offer to go on only where there is more than what can be seen."""
+        return action != "section" or len(self._lines) > self.size.height
+
     def to_top(self) -> None:
         """Stand at the beginning."""
         self._stand_at(0)

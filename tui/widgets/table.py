@@ -36,14 +36,14 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("pagedown", "page(1)", "a page down", show=False, id="rows.page_down"),
         Binding("g,home", "edge(-1)", "first row", show=False, id="rows.first"),
         Binding("G,end", "edge(1)", "last row", show=False, id="rows.last"),
-        Binding("n", "problem(1)", "next problem", show=False, id="rows.next_problem"),
+        Binding("n", "problem(1)", "next", id="rows.next_problem", tooltip="the next problem"),
         Binding("N", "problem(-1)", "previous problem", show=False, id="rows.previous_problem"),
         Binding("enter", "open", "details", id="rows.open",
                 tooltip="details of the connection; unfold a row of several"),
         Binding("right", "unfold", "unfold", show=False, id="rows.unfold",
                 tooltip="unfold a row of several connections"),
         Binding("left", "fold", "fold", id="rows.fold", tooltip="fold a row away that was unfolded"),
-        Binding("w", "wire", "wire", show=False, id="rows.wire",
+        Binding("w", "wire", "wire", id="rows.wire",
                 tooltip="the messages that the connection sent and received"),
     ]  # fmt: skip
 
@@ -262,7 +262,11 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._move_along(self._places, step)
 
     def action_problem(self, step: int) -> None:
-        self._move_along([index for index in self._places if not self._is_well(index)], step)
+        self._move_along(self._problems, step)
+
+    @property
+    def _problems(self) -> list[int]:
+        return [index for index in self._places if not self._is_well(index)]
 
     def _is_well(self, index: int) -> bool:
         """Whether nobody is needed there; those who share a row are all well, or none is."""
@@ -337,11 +341,12 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             return [status.name for status in line.statuses]
         return [line.status.name] if isinstance(line, Single) else []
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what would do something now."""
         line = self.selected
         if action == "problem":
-            return any(not self._is_well(index) for index in self._places)
+            step = parameters[0] if parameters and isinstance(parameters[0], int) else 1
+            return any((index - self._cursor_at) * step > 0 for index in self._problems)
         if action == "fold":
             return isinstance(line, Single) and line.folds_into is not None
         if action == "wire":
