@@ -24,6 +24,7 @@ from tui.driver import ThriftyDriver
 from tui.line import Ink
 from tui.preferences import Preferences
 from tui.readonly import ReadOnlyClient
+from tui.screens.covering import CoveringScreen
 from tui.screens.dashboard import Dashboard, ExtraKey
 from tui.screens.themes import ThemeScreen
 from tui.themes import Palette
@@ -145,9 +146,9 @@ class TrunklineApp(App[None], inherit_bindings=False):
         self._draw_anew()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Offer commands on the dashboard alone, and no theme where there may be no colour."""
+        """Offer commands where keys do something, and no theme where there may be no colour."""
         if action == "command_palette":
-            return self.screen is self._dashboard
+            return isinstance(self.screen, Dashboard | CoveringScreen)
         return action != "themes" or "NO_COLOR" not in os.environ
 
     def _fatal_error(self) -> None:

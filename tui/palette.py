@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from textual.binding import Binding
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.dom import DOMNode
 from textual.widgets import Input
 
@@ -32,6 +32,8 @@ class Palette(CommandPalette):
 
     def on_mount(self) -> None:
         self.query_one(Input).cursor_blink = False
+        # The picture of a lens is as wide as each terminal likes, and not in every font.
+        self.query_one(SearchIcon).icon = "/"
 
 
 class Actions(Provider):
