@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
@@ -42,9 +43,11 @@ class RowPainter:
         """Draw the heading of a section."""
         line = Line(self._ink, self.width).to(self.columns.margin)
         line.add(rows.title_of(heading.type), "strong").add(" ─", "rule")
-        for phase, number in heading.counts:
-            glyph = self._ink.glyphs.phases[phase]
-            line.add(f" {glyph} {number} {phase.value} ", "bad" if TONES[phase] == "bad" else "muted")
+        signs = [(phase, f" {self._ink.glyphs.phases[phase]} {number}") for phase, number in heading.counts]
+        words = sum(cell_len(sign) + len(phase.value) + 2 for phase, sign in signs) <= line.room
+        for phase, sign in signs:
+            counted = f"{sign} {phase.value} " if words else f"{sign} "
+            line.add(counted, "bad" if TONES[phase] == "bad" else "muted")
         return line.rule().strip()
 
     def row(self, row: Row, surface: Style | None, now: float) -> Strip:
@@ -70,7 +73,8 @@ class RowPainter:
             return line.add(" · ".join(filter(None, (row.text, row.lead))), row.text_tone).strip()
         if row.slotted:
             line.to(columns.reason_at)
-        return line.add(row.text, row.text_tone).strip()
+        told = (row.note if columns.measure else "", row.text)
+        return line.add(" · ".join(filter(None, told)), row.text_tone).strip()
 
     def _cells(self, line: Line, row: Row) -> None:
         columns = self.columns

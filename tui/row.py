@@ -57,6 +57,8 @@ class Row:
     text: str
     """The reason, or the facts of a row that is well."""
     text_tone: str
+    note: str = ""
+    """What the measure is of; stands before the text where there is a column for the measure."""
     slotted: bool = False
     """Whether `text` stands behind the countdown's place, not in it."""
     more: tuple[str, ...] = ()
@@ -146,8 +148,9 @@ def fold_row(statuses: Sequence[Status], where: str, clock_offset: float) -> Row
             measure=formats.latency(slowest) if slowest else "",
             countdown=None,
             lead="",
-            text="the slowest · enter unfolds" if slowest else "enter unfolds",
+            text="enter unfolds",
             text_tone="muted",
+            note="the slowest" if slowest else "",
         )
     if not where:
         return Row(

@@ -18,6 +18,7 @@ from tui import themes
 from tui.glyphs import MEANINGS
 from tui.line import Ink, Line
 from tui.phases import TONES
+from tui.widgets.footer import KeyLine, keys_here
 
 KeySection = tuple[str, Sequence[tuple[str, str]]]
 """A heading and, under it, keys and what they do."""
@@ -43,7 +44,7 @@ class HelpText(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("up,k", "scroll(-1)", "up", show=False, id="help.up"),
         Binding("down,j", "scroll(1)", "down", show=False, id="help.down"),
         Binding("pageup", "scroll(-10)", "a page up", show=False, id="help.page_up"),
-        Binding("pagedown,space", "scroll(10)", "a page down", show=False, id="help.page_down"),
+        Binding("space,pagedown", "scroll(10)", "down", id="help.page_down", tooltip="a page down"),
         Binding("g,home", "scroll(-1000)", "the beginning", show=False, id="help.first"),
         Binding("G,end", "scroll(1000)", "the end", show=False, id="help.last"),
     ]  # fmt: skip
@@ -118,12 +119,20 @@ class HelpScreen(Screen[None], inherit_bindings=False):
     """Covers the dashboard, which rests meanwhile."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "app.pop_screen", "back", id="help.back")
+        Binding("escape,question_mark,q,enter", "back", "back", id="help.back")
     ]
 
     def __init__(self, ink: Ink, sections: Sequence[KeySection]) -> None:
         super().__init__()
         self._text = HelpText(ink, sections)
+        self._keys = KeyLine(ink, lambda: keys_here(self, ()))
 
     def compose(self) -> ComposeResult:
         yield self._text
+        yield self._keys
+
+    def on_descendant_focus(self) -> None:
+        self._keys.update()
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
