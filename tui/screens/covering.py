@@ -56,6 +56,9 @@ class CoveringScreen(Screen[None], inherit_bindings=False):
     def on_unmount(self) -> None:
         self._teller.watchers.remove(self)
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.last_line.update)
+
     def on_screen_suspend(self) -> None:
         self.resting = True
 

@@ -15,6 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui import themes
+from tui.columns import NARROW
 from tui.glyphs import MEANINGS
 from tui.line import Ink, Line
 from tui.phases import TONES
@@ -56,7 +57,9 @@ class HelpText(ScrollView, can_focus=True, inherit_bindings=False):
         self._entries: list[list[_Piece]] = []
 
     def on_resize(self) -> None:
-        self._entries = _wrapped(_entries(self._ink, self._sections), self.size.width - 2)
+        width = self.size.width
+        column = _COLUMN if width >= NARROW else _NARROW_COLUMN
+        self._entries = _wrapped(_entries(self._ink, self._sections, column), width - 2)
         self.virtual_size = Size(self.size.width, len(self._entries))
 
     def action_scroll(self, lines: int) -> None:
@@ -72,6 +75,8 @@ class HelpText(ScrollView, can_focus=True, inherit_bindings=False):
         return line.strip()
 
 
+_COLUMN, _NARROW_COLUMN = 20, 12
+"""Where it is said what a key does."""
 _Piece = tuple[str, str, int]
 """A text, its tone, and the column it begins at."""
 
@@ -81,15 +86,21 @@ _HEALTH = (
 )
 
 
-def _entries(ink: Ink, sections: Sequence[KeySection]) -> list[list[_Piece]]:
+def _entries(ink: Ink, sections: Sequence[KeySection], column: int) -> list[list[_Piece]]:
     lines: list[list[_Piece]] = [[], [("trunkline", "accent", 2), ("keys and signs", "muted", 13)]]
     for heading, keys in sections:
         lines += [[], [(heading, "strong", 2)]]
-        lines += [[(key, "accent", 4), (what, "text", 20)] for key, what in keys]
+        for key, what in keys:
+            if 4 + len(key) < column:
+                lines.append([(key, "accent", 4), (what, "text", column)])
+            else:
+                lines += [[(key, "accent", 4)], [(what, "text", column)]]
     lines += [[], [("Phases", "strong", 2)]]
     for phase, meaning in MEANINGS.items():
         sign = ink.glyphs.phases[phase]
-        lines.append([(sign, TONES[phase], 4), (phase.value, TONES[phase], 7), (meaning, "text", 20)])
+        lines.append(
+            [(sign, TONES[phase], 4), (phase.value, TONES[phase], 7), (meaning, "text", max(column, 18))]
+        )
     lines += [
         [],
         [("Health", "strong", 2)],
