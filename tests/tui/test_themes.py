@@ -9,6 +9,7 @@ from rich.color import Color
 
 from manager.model import Phase
 from tests.tui.conftest import screen_text, text_seen
+from tests.tui.contrast import contrast
 from tests.tui.fake_client import FakeClient, exchange
 from tui import themes
 from tui.app import TrunklineApp
@@ -18,23 +19,6 @@ from tui.preferences import Preferences
 
 SHIPPED = ["ansi", "trunkline-colourblind", "trunkline-contrast", "trunkline-dark", "trunkline-light"]
 TEXT_TONES = [field.name for field in fields(themes.Tones) if field.name != "rule"]
-
-
-def luminance(color: Color) -> float:
-    """Return the relative luminance of WCAG 2.2."""
-    assert color.triplet is not None
-
-    def linear(channel: int) -> float:
-        share = channel / 255
-        return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
-
-    red, green, blue = color.triplet
-    return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
-
-
-def contrast(one: Color, other: Color) -> float:
-    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
 
 
 def test_the_contrast_is_that_of_the_standard():

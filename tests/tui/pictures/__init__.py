@@ -1,0 +1,1 @@
+"""Pictures of every screen as text, the scene that they show, and the walk on which they are taken."""
