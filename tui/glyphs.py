@@ -50,6 +50,8 @@ _TO_ASCII = str.maketrans(
     '-~-=-<""<>--\'^_^vx><><#?~X|+++++++++',
 )
 
+_KEY_NAMES = {"⏎": "enter", "↑": "up", "↓": "down", "←": "left", "→": "right"}
+
 
 @dataclass(frozen=True)
 class Glyphs:
@@ -57,10 +59,13 @@ class Glyphs:
 
     phases: Mapping[Phase, str]
     digits: Mapping[str, tuple[str, str, str]]
-    enter: str
     marked: str
     news: str
     ascii_only: bool
+
+    def key(self, name: str) -> str:
+        """Return what stands for a key: its sign, or its name where the sign would be taken for another."""
+        return _KEY_NAMES.get(name, name) if self.ascii_only else name
 
     def plain(self, text: str) -> str:
         """Return `text` as this set can show it: of the same width, in ASCII alone where it must be."""
@@ -81,7 +86,6 @@ UNICODE = Glyphs(
         Phase.STOPPED: "○",
     },
     digits=_DIGITS,
-    enter="⏎",
     marked="✓",
     news="•",
     ascii_only=False,
@@ -99,7 +103,6 @@ ASCII = Glyphs(
         Phase.STOPPED: "o",
     },
     digits=_ASCII_DIGITS,
-    enter="enter",
     marked="x",
     news="*",
     ascii_only=True,

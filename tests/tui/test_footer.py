@@ -63,10 +63,13 @@ def test_keys_are_shown_whole_or_not_at_all_and_the_last_two_at_any_width(gap):
     assert fitting == keys
 
 
-async def test_enter_is_a_word_where_only_ascii_is_drawn():
+async def test_keys_are_named_where_only_ascii_is_drawn():
     app = TrunklineApp(troubled(), preferences=Preferences(ascii=True))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(120, 60)) as pilot:
         await text_seen(pilot, "enter details")
+        await pilot.press("question_mark")
+        await text_seen(pilot, "    enter           details of the connection")
+        await text_seen(pilot, "    up k            previous row")
 
 
 async def nothing(_name: str | None) -> str:

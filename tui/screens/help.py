@@ -90,7 +90,8 @@ def _entries(ink: Ink, sections: Sequence[KeySection], column: int) -> list[list
     lines: list[list[_Piece]] = [[], [("trunkline", "accent", 2), ("keys and signs", "muted", 13)]]
     for heading, keys in sections:
         lines += [[], [(heading, "strong", 2)]]
-        for key, what in keys:
+        for names, what in keys:
+            key = " ".join(map(ink.glyphs.key, names.split()))
             if 4 + len(key) < column:
                 lines.append([(key, "accent", 4), (what, "text", column)])
             else:

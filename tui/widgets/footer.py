@@ -70,8 +70,7 @@ class KeyLine(OneLine):
         if self.notice:
             return line.add(self.notice, "text").strip()
         gap = 2 if width >= WIDE else 1
-        enter = self._ink.glyphs.enter
-        keys = [(enter if key == "⏎" else key, what) for key, what in self._keys()]
+        keys = [(self._ink.glyphs.key(key), what) for key, what in self._keys()]
         for key, description in _fitting(keys, width - 2, gap):
             line.add(key, "accent").add(f" {description}").add("", width=min(gap, line.room))
         return line.strip()
