@@ -18,6 +18,7 @@ from tests.real.debian import NotHereError, prepare_machine
 from tests.real.kamailio import SYSTEM as KAMAILIO
 from tests.real.kamailio import Kamailio
 from tests.real.server import Server
+from tests.real.unread import UnreadDashboard
 
 AnyServer = TypeVar("AnyServer", bound=Server)
 
@@ -34,6 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.real)
             item.add_marker(pytest.mark.timeout(_LONGEST))
+    # What waits for minutes waits while the others run, and is looked at last.
+    items.sort(key=_waits_for_minutes)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -44,6 +47,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 terminalreporter.write_line(f"{value} ({report.nodeid.rpartition('::')[2]})")
     for version in sorted(_versions):
         terminalreporter.write_line(f"against {version}")
+
+
+def _waits_for_minutes(item: pytest.Item) -> bool:
+    return item.path == _HERE / "test_unread.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unread(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[UnreadDashboard | None]:
+    """A dashboard that is left alone from the first test on, where one is about it."""
+    if not any(map(_waits_for_minutes, request.session.items)):
+        yield None
+        return
+    with UnreadDashboard(tmp_path_factory.mktemp("unread")) as dashboard:
+        yield dashboard
 
 
 @pytest.fixture(scope="session")
