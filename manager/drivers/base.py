@@ -18,6 +18,10 @@ Memory = MutableMapping[str, str]
 """What a driver wants to find again after a restart (a Contact, an instance id); never a secret."""
 
 
+NOTHING_TO_CHECK = "no check configured"
+"""What a check returns that has nothing to look at: it is not made again by itself in this session."""
+
+
 class DriverError(Exception):
     """An open, heartbeat or check that did not succeed, and why."""
 
@@ -82,7 +86,8 @@ class Session(Protocol):
     async def check(self) -> str:
         """Take the deeper look of every health interval and return what was found, in a few words.
 
-        A peer that does not allow the look is no failure; the words say so.
+        A peer that does not allow the look is no failure; the words say so. Where there is nothing to look at
+        in this session, they are `NOTHING_TO_CHECK`.
 
         Raises:
             DriverError: the answer says that the session is not well.

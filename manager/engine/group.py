@@ -31,6 +31,7 @@ from manager.engine.clock import Clock
 from manager.engine.pacing import Pacing
 from manager.engine.peek import Peeks
 from manager.engine.policy import Wait, delay, patience
+from manager.engine.ticks import Ticks
 from manager.engine.vigil import LifeOver
 from manager.model import Failure, FailureClass, Phase
 from manager.settings import ConnectionSettings, Policy
@@ -79,12 +80,13 @@ class Doubtful(Protocol):
 
 
 class Groups:
-    """Every group by its name, the pacing of all hosts and the peeks at all places."""
+    """Every group by its name, the pacing of all hosts, the peeks at all places, the ticks of all watches."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.pacing = Pacing(clock)
         self.peeks = Peeks(clock)
+        self.ticks = Ticks()
         self._groups: dict[str, Group] = defaultdict(lambda: Group(clock))
 
     def group(self, name: str) -> Group:

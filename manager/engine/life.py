@@ -72,6 +72,7 @@ class Life:
         self._policy = settings.policy
         self._driver = driver
         self._clock = clock
+        self._ticks = groups.ticks
         self._budget = budget
         self._chance = chance
         self._pool = Pool(settings.endpoints, settings.strategy, chance=chance)
@@ -327,7 +328,7 @@ class Life:
             await close(graceful=graceful)
 
     def _watched(self, session: Session) -> Hold:
-        vigil = Vigil(session, self._policy, self._clock, self.current, name=self._name)
+        vigil = Vigil(session, self._policy, self._clock, self._ticks, self.current, name=self._name)
         self.current.session, self.current.vigil = session, vigil
         self.current.flaps.begins(self._clock.monotonic())
         self.writer.up(session, self._pool.address)

@@ -61,6 +61,7 @@ class Spare:
         self._pool = pool
         self._writer = writer
         self._clock = clock
+        self._ticks = groups.ticks
         self._chance = chance
         self.record = record
         self._credentials = credentials.of_a_spare()
@@ -193,7 +194,7 @@ class Spare:
     async def _open_and_hold(self, use: Use) -> None:
         listener = GenerationListener(self, use.endpoint.label, standby=True)
         session = await self._opener.open(use.endpoint, listener)
-        vigil = Vigil(session, self._policy, self._clock, self, name=self._name)
+        vigil = Vigil(session, self._policy, self._clock, self._ticks, self, name=self._name)
         held = self._held = Held(session, vigil, use, listener, name=self._name)
         graceful = True
         try:

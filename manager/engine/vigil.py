@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn, Protocol, TypeVar
 
-from manager.drivers.base import DriverError, Promotable, Session
+from manager.drivers.base import NOTHING_TO_CHECK, DriverError, Promotable, Session
 from manager.drivers.failures import failure_of
 from manager.engine.clock import Clock
 from manager.engine.deadline import Deadline, obey_cancellation
+from manager.engine.ticks import Call, Ticks
 from manager.model import Failure, FailureClass, Stage
 from manager.settings import Policy
 from manager.trace import frames_of
@@ -23,6 +25,9 @@ Answer = TypeVar("Answer")
 
 _EARLY = 0.001
 """Seconds by which a timer may come too early."""
+
+SLACK = 0.01
+"""Share of the heartbeat interval by which what is not urgent may come late."""
 
 HEARTBEAT, CHECK, REFRESH = "heartbeat", "check", "refresh"
 _PROMOTION = "promotion"
@@ -94,22 +99,34 @@ class Vigil:
         "_probes",
         "_prove_at",
         "_session",
+        "_ticks",
         "_timer",
         "_unproved",
         "_waiters",
         "_watching",
         "_well",
+        "failures",
     )
 
     def __init__(
-        self, session: Session, policy: Policy, clock: Clock, observer: Observer, *, name: str = ""
+        self,
+        session: Session,
+        policy: Policy,
+        clock: Clock,
+        ticks: Ticks,
+        observer: Observer,
+        *,
+        name: str = "",
     ) -> None:
         self._session = session
         self._policy = policy
         self._clock = clock
+        self._ticks = ticks
         self._observer = observer
         self._name = name
         self._failures = {HEARTBEAT: 0, CHECK: 0, REFRESH: 0}
+        self.failures = 0
+        """The largest of the three counts of failures in a row."""
         self._one_heartbeat = asyncio.Lock()
         self._one_check = asyncio.Lock()
         self._probes: dict[str, asyncio.Task[None]] = {}
@@ -125,7 +142,7 @@ class Vigil:
         """When the session has held long enough; None once it has."""
         self._unproved = True
         """Whether it was not called stable yet."""
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | Call | None = None
         self._deadline = Deadline(None)
         """What holds until the session ends; it strikes when the life is over for another reason."""
         self._watching = True
@@ -136,11 +153,6 @@ class Vigil:
         """A mistake of ours in a probe."""
         self._waiters: list[asyncio.Future[None]] = []
         """Who waits for the end beside the supervisor."""
-
-    @property
-    def failures(self) -> int:
-        """The largest of the three counts of failures in a row."""
-        return max(self._failures.values())
 
     @property
     def watching(self) -> bool:
@@ -161,7 +173,11 @@ class Vigil:
         try:
             if self._watching:
                 self._schedule()
-                await self._until_ended()
+                async with self._deadline:
+                    self.end(await self._session.ended())
+        except TimeoutError:
+            if self._watching:
+                raise
         finally:
             self.release()
             await self.end_probes()
@@ -170,14 +186,6 @@ class Vigil:
             raise error
         obey_cancellation()
         raise LifeOver(self._failure)
-
-    async def _until_ended(self) -> None:
-        try:
-            async with self._deadline:
-                self.end(await self._session.ended())
-        except TimeoutError:
-            if self._watching:
-                raise
 
     def end(self, failure: Failure | None) -> bool:
         """End the life, by request where there is no failure; return False where it had ended already."""
@@ -214,7 +222,7 @@ class Vigil:
         if not self._watching:
             return
         if failure is None:
-            self._failures[REFRESH] = 0
+            self._set_failures(REFRESH, 0)
             self._observer.refresh_answered()
         else:
             self._count(REFRESH, failure)
@@ -246,13 +254,17 @@ class Vigil:
         self._stop_timer()
         if not self._watching:
             return
-        due = [] if self._prove_at is None else [self._prove_at]
+        due = math.inf if self._prove_at is None else self._prove_at
         if HEARTBEAT not in self._probes:
-            due.append(self._clock.monotonic() if self._doubted else self._heartbeat_due)
+            due = min(due, self._clock.monotonic() if self._doubted else self._heartbeat_due)
         if CHECK not in self._probes:
-            due.append(self._check_due)
-        if due:
-            self._timer = asyncio.get_running_loop().call_at(min(due), self._timed)
+            due = min(due, self._check_due)
+        if due == math.inf:
+            return
+        if self._doubted or self.failures:
+            self._timer = asyncio.get_running_loop().call_at(due, self._timed)
+        else:
+            self._timer = self._ticks.call_at(due, self._policy.heartbeat_interval * SLACK, self._timed)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -312,7 +324,8 @@ class Vigil:
 
     async def _look(self) -> None:
         answer = await self._check()
-        self._check_due = self._clock.monotonic() + self._policy.health_interval
+        pause = math.inf if answer == NOTHING_TO_CHECK else self._policy.health_interval
+        self._check_due = self._clock.monotonic() + pause
         if isinstance(answer, Failure):
             self._doubted = True
 
@@ -331,7 +344,7 @@ class Vigil:
         if isinstance(answer, Failure):
             self._count(HEARTBEAT, answer)
         elif self._watching:
-            self._failures[HEARTBEAT] = 0
+            self._set_failures(HEARTBEAT, 0)
             self._well = not self.failures
             self._observer.heartbeat_answered(answer)
             self._prove()
@@ -343,7 +356,7 @@ class Vigil:
         if isinstance(answer, Failure):
             self._count(CHECK, answer)
         elif self._watching:
-            self._failures[CHECK] = 0
+            self._set_failures(CHECK, 0)
             self._observer.check_answered(answer)
         return answer
 
@@ -362,11 +375,15 @@ class Vigil:
             log.error("%s of a driver raised %s", stage.value, frames_of(error))
             return failure_of(error, stage)
 
+    def _set_failures(self, probe: str, failures: int) -> None:
+        self._failures[probe] = failures
+        self.failures = max(self._failures.values())
+
     def _count(self, probe: str, failure: Failure) -> None:
         if not self._watching:
             return
         self._well = False
-        self._failures[probe] += 1
+        self._set_failures(probe, self._failures[probe] + 1)
         self._observer.probe_failed(probe, failure)
         if self._failures[probe] >= self._policy.unhealthy_threshold or failure.kind in _FINAL:
             self.end(failure)

@@ -58,7 +58,7 @@ class FakeSession:
     async def check(self) -> str:
         self.checks += 1
         await self.server.answer(self.server.check)
-        return "all well"
+        return self.server.finding
 
     async def ended(self) -> Failure:
         return await asyncio.shield(self.over)
@@ -94,6 +94,7 @@ class FakeServer:
         self.close_takes = 0.0
         self.abort_takes = 0.0
         self.latency = 0.01
+        self.finding = "all well"
         self.swallow = False
         """Whether a cancellation of what hangs is swallowed, as `asyncio.wait_for` may do."""
         self.stage = Stage.CONNECT

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from manager.engine.ticks import Tick
+
 _PAGE = resource.getpagesize()
 _C = ctypes.CDLL(None)
 """glibc."""
@@ -25,7 +27,7 @@ class Stock:
 
     tasks: int
     timers: int
-    """Those that will still strike."""
+    """Those that will still strike; what shares the timer of a tick counts as one each."""
     scheduled: int
     """With the cancelled ones that the loop has not thrown away yet."""
     files: int
@@ -56,7 +58,7 @@ def take_stock() -> Stock:
     scheduled = loop._scheduled
     return Stock(
         tasks=len(asyncio.all_tasks()),
-        timers=sum(not timer.cancelled() for timer in scheduled),
+        timers=sum(_calls_of(timer) for timer in scheduled if not timer.cancelled()),
         scheduled=len(scheduled),
         files=files(),
         threads=threading.active_count(),
@@ -65,6 +67,11 @@ def take_stock() -> Stock:
         blocks=sys.getallocatedblocks(),
         kinds=kinds,
     )
+
+
+def _calls_of(timer: asyncio.TimerHandle) -> int:
+    tick = getattr(timer._callback, "__self__", None)
+    return max(1, len(tick._calls)) if isinstance(tick, Tick) else 1
 
 
 def least(stocks: Iterable[Stock]) -> Stock:

@@ -10,7 +10,7 @@ import msgspec
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
-from manager.drivers.base import DriverError, SessionListener
+from manager.drivers.base import NOTHING_TO_CHECK, DriverError, SessionListener
 from manager.drivers.failures import APPLICATION_TAKEN
 from manager.drivers.tap import Tap
 from manager.drivers.tapped import TappedConnection
@@ -135,7 +135,7 @@ class WebSocketSession:
             DriverError: the session is over.
         """
         if self._settings.check_message is None:
-            return "no check configured"
+            return NOTHING_TO_CHECK
         expected = (self._settings.check_reply or "").encode()
         seconds = await self._ask(self._settings.check_message, expected, Stage.CHECK)
         return f"check answered in {1000 * seconds:.0f} ms"
