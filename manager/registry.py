@@ -56,6 +56,9 @@ class Registry:
         self.wires = WireRings(clock)
         self.stopped = False
         self._publisher = publisher
+        self._publish = publisher.publish
+        self._deliver = self.streams.deliver
+        """Bound once, like `_publish`, for thousands of connections."""
         self._store = store
         self._budget = budget
         self._clock = clock
@@ -154,8 +157,8 @@ class Registry:
             clock=self._clock,
             budget=self._budget,
             groups=self.groups,
-            publish=self._publisher.publish,
-            deliver=partial(self.streams.deliver, settings.name),
+            publish=self._publish,
+            deliver=partial(self._deliver, settings.name),
             record=self.wires[settings.name].record,
             chance=self._chance,
         )

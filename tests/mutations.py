@@ -32,8 +32,8 @@ MUTATIONS = (
     Mutation(
         "stable at once",
         "vigil.py",
-        "                self._schedule()\n                await self._until_ended()",
-        "                self._observer.proved()\n                await self._until_ended()",
+        "                self._schedule()\n                async with self._deadline:",
+        "                self._observer.proved()\n                async with self._deadline:",
         "test_a_server_that_accepts_and_drops_still_reaches_the_last_attempt",
     ),
     Mutation(
@@ -88,9 +88,37 @@ MUTATIONS = (
     Mutation(
         "heartbeats hide a check that never works",
         "vigil.py",
-        "            self._failures[HEARTBEAT] = 0\n",
-        "            self._failures = dict.fromkeys(self._failures, 0)\n",
+        "            self._failures.pop(HEARTBEAT, None)\n",
+        "            self._failures.clear()\n",
         "test_a_check_that_never_works_is_not_hidden_by_heartbeats_that_do",
+    ),
+    Mutation(
+        "a suspect waits for a tick",
+        "vigil.py",
+        "        if self._doubted or self._failures:\n",
+        "        if self._doubted:\n",
+        "test_a_suspect_is_not_kept_waiting_for_a_tick",
+    ),
+    Mutation(
+        "every heartbeat wakes the process by itself",
+        "ticks.py",
+        "math.ceil(when / slack) * slack",
+        "when",
+        "test_heartbeats_of_sessions_that_came_up_one_after_the_other_share_turns_of_the_loop",
+    ),
+    Mutation(
+        "a late cancel takes a later call away",
+        "ticks.py",
+        " and self._ticks.get(self._due) is self:",
+        ":",
+        "test_one_that_came_cannot_take_a_later_call_of_the_same_tick_away",
+    ),
+    Mutation(
+        "a check without anything to look at is made again",
+        "vigil.py",
+        "math.inf if answer == NOTHING_TO_CHECK else ",
+        "",
+        "test_a_check_that_has_nothing_to_look_at_is_made_once_a_session",
     ),
     Mutation(
         "a suspect waits for the next interval",
@@ -123,7 +151,7 @@ MUTATIONS = (
     Mutation(
         "a stop does not wait for what a pause closes",
         "supervisor.py",
-        "            self._ending.add(task)\n",
+        "            self._ending.append(task)\n            task.add_done_callback(self._ending.remove)\n",
         "",
         "test_stopping_waits_for_a_connection_that_a_pause_is_closing",
     ),
@@ -229,8 +257,8 @@ MUTATIONS = (
     Mutation(
         "a return that nobody waited for is the only one that counts",
         "group.py",
-        "self._joined.is_back(self.name):\n",
-        "self._joined.is_back(self.name) in (True, False):\n",
+        "group.is_back(self.name):\n",
+        "group.is_back(self.name) in (True, False):\n",
         "test_a_return_that_nobody_waited_for_leaves_the_next_one_its_word",
     ),
     Mutation(
@@ -285,8 +313,8 @@ MUTATIONS = (
     Mutation(
         "an end that was asked for casts doubt",
         "group.py",
-        "return failure is not None and failure.kind in _SHARED",
-        "return True",
+        "died=failure is not None and failure.kind in _SHARED",
+        "died=True",
         "test_an_end_that_was_asked_for_casts_no_doubt",
     ),
     Mutation(
@@ -432,8 +460,8 @@ MUTATIONS = (
     Mutation(
         "a server that accepts opens a new round",
         "pool.py",
-        "        self._tried.add(endpoint)\n        address =",
-        "        self._tried = {endpoint}\n        address =",
+        "        self._tried |= {endpoint}\n        address =",
+        "        self._tried = frozenset({endpoint})\n        address =",
         "test_servers_that_accept_and_drop_do_not_open_a_new_round_and_reach_the_last_attempt",
     ),
     Mutation(
@@ -820,12 +848,8 @@ MUTATIONS = (
     Mutation(
         "the spare is not among those that are doubted",
         "group.py",
-        "        group.up[self.name] = self\n        died = False\n        try:\n            yield\n"
-        "        except LifeOver as over:\n            died = _is_shared(over.failure)\n"
-        "            raise\n        finally:\n            group",
-        "        died = False\n        try:\n            yield\n"
-        "        except LifeOver as over:\n            died = _is_shared(over.failure)\n"
-        "            raise\n        finally:\n            group",
+        "return Presence(self._groups.group(group_of(self._settings, endpoint)), self)",
+        "return Presence(Group(self._groups.clock), self)",
         "test_a_death_on_its_host_makes_the_spare_send_a_heartbeat_at_once_and_its_own_the_others",
     ),
     Mutation(

@@ -13,6 +13,8 @@ from manager.settings import ConnectionSettings
 class Credentials:
     """Decides what a login of one connection costs, and remembers what became of it."""
 
+    __slots__ = ("_accepted", "_budget", "_policy", "_refusal", "_refused", "_settings", "_tried", "refusals")
+
     def __init__(self, settings: ConnectionSettings, budget: LoginBudget) -> None:
         self._settings = settings
         self._policy = settings.policy

@@ -18,6 +18,19 @@ from manager.wire import Record
 class Current:
     """Hears the session of one connection that is in use or being opened, and observes its watch."""
 
+    __slots__ = (
+        "_clock",
+        "_deliver",
+        "_pool",
+        "_proved",
+        "_writer",
+        "flaps",
+        "generation",
+        "record",
+        "session",
+        "vigil",
+    )
+
     def __init__(
         self,
         writer: StatusWriter,

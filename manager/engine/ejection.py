@@ -13,6 +13,8 @@ LONGEST = 300.0
 class Ejections:
     """Endpoints or addresses that failed, each with what it costs them. Times are monotonic seconds."""
 
+    __slots__ = ("_count", "_until")
+
     def __init__(self) -> None:
         self._until: dict[Hashable, float] = {}
         self._count: dict[Hashable, int] = {}

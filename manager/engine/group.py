@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from types import TracebackType
 from typing import Protocol
 
 from manager.endpoint import Endpoint
@@ -97,6 +98,23 @@ class Groups:
 class Sibling:
     """One connection among those that share its fate."""
 
+    __slots__ = (
+        "_clock",
+        "_deaf_until",
+        "_ends_at",
+        "_groups",
+        "_joined",
+        "_opening_since",
+        "_peeked",
+        "_reached",
+        "_settings",
+        "_told",
+        "_untold",
+        "_wakes",
+        "name",
+        "policy",
+    )
+
     def __init__(self, settings: ConnectionSettings, groups: Groups, reached: Reached) -> None:
         self.name = settings.name
         self._settings = settings
@@ -159,24 +177,15 @@ class Sibling:
         finally:
             group.waiting.pop(self.name, None)
 
-    @contextmanager
-    def is_up(self, endpoint: Endpoint) -> Iterator[None]:
+    def is_up(self, endpoint: Endpoint) -> Presence:
         """Tell the siblings that this one is up, unless that is no news; and that it dies, if it does."""
         group = self._joined = self._group(endpoint)
         self._groups.peeks.is_up(endpoint)
         self._opening_since = None
-        group.up[self.name] = self
+        presence = Presence(group, self)
         if self._untold and not self._told:
             self._tell()
-        died = False
-        try:
-            yield
-        except LifeOver as over:
-            died = _is_shared(over.failure)
-            raise
-        finally:
-            self._joined = None
-            group.leaves(self, died=died)
+        return presence
 
     def is_stable(self) -> None:
         """Begin anew: the outage is over, and what was kept from the siblings is certain now."""
@@ -218,7 +227,8 @@ class Sibling:
 
     def _tell(self) -> None:
         self._untold = False
-        if self._joined is not None and self._joined.is_back(self.name):
+        group = self._joined
+        if group is not None and group.up.get(self.name) is self and group.is_back(self.name):
             self._told = True
 
     def _group(self, endpoint: Endpoint) -> Group:
@@ -244,27 +254,33 @@ class Bystander:
     def opens(self) -> None:
         """Nobody has to know that a spare is opened."""
 
-    @contextmanager
-    def is_up(self, endpoint: Endpoint) -> Iterator[None]:
+    def is_up(self, endpoint: Endpoint) -> Presence:
         """Be doubted with the siblings as long as this lasts, and have them doubted if it ends in a death."""
-        group = self._groups.group(group_of(self._settings, endpoint))
-        group.up[self.name] = self
-        died = False
-        try:
-            yield
-        except LifeOver as over:
-            died = _is_shared(over.failure)
-            raise
-        finally:
-            group.leaves(self, died=died)
+        return Presence(self._groups.group(group_of(self._settings, endpoint)), self)
 
     def doubts(self, dead: str) -> bool:
         """Send a heartbeat now because of another that died; return whether one goes."""
         return self.policy.sibling_doubt and dead != self.name and self._doubted()
 
 
-def _is_shared(failure: Failure | None) -> bool:
-    return failure is not None and failure.kind in _SHARED
+class Presence:
+    """That one is up in a group, until a `with` ends; where it ends in a death, the others are doubted."""
+
+    __slots__ = ("_group", "_one")
+
+    def __init__(self, group: Group, one: Doubtful) -> None:
+        self._group = group
+        self._one = one
+        group.up[one.name] = one
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        failure = error.failure if isinstance(error, LifeOver) else None
+        self._group.leaves(self._one, died=failure is not None and failure.kind in _SHARED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ _LOOK_TIMEOUT = 3.0
 class Homing:
     """How long the preferred endpoint of one connection has to be well."""
 
+    __slots__ = ("_clock", "_under_way", "_well_for")
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._well_for = WELL_FOR

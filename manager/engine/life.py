@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import NoReturn
@@ -48,9 +48,37 @@ log = logging.getLogger(__name__)
 Hold = Callable[[], Coroutine[object, object, NoReturn]]
 """Watches a session until it is over; ends by raising `LifeOver`."""
 
+_TRIED_AGAIN = retry_if_exception_type(LifeOver)
+
 
 class Life:
     """Opens, holds and waits for one connection, and is the only writer of its status."""
+
+    __slots__ = (
+        "_arrive",
+        "_attempt",
+        "_budget",
+        "_chance",
+        "_clock",
+        "_credentials",
+        "_driver",
+        "_failure",
+        "_homing",
+        "_name",
+        "_opener",
+        "_override",
+        "_policy",
+        "_pool",
+        "_reach",
+        "_sibling",
+        "_taken",
+        "_ticks",
+        "_turn",
+        "_wait",
+        "current",
+        "spare",
+        "writer",
+    )
 
     def __init__(
         self,
@@ -131,19 +159,16 @@ class Life:
         self._attempt, self._override = 0, False
         self.current.flaps = FlapWatch(self._policy)
 
-    async def run(self) -> None:
-        """Keep the connection up until this is cancelled; raises only for a mistake of ours."""
+    def run(self) -> Awaitable[object]:
+        """Keep the connection up until this is cancelled, then `end`; raises only for a mistake of ours."""
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(LifeOver),
+            retry=_TRIED_AGAIN,
             before=self._begin_turn,
             wait=self._next_wait,
             sleep=self._sleep,
             reraise=True,
         )
-        try:
-            await retrying(self._one_life)
-        finally:
-            self._turn = None
+        return retrying(self._one_life)
 
     def wake(self, *, override: bool) -> None:
         """End the session, or the wait, by request; `override` goes past the login budget once."""
@@ -156,8 +181,9 @@ class Life:
         """End the wait under way, the number of its attempt kept."""
         self._reach.woken_by_operator(self._clock.monotonic())
 
-    async def end_spare(self) -> None:
-        """Close the spare, and the one that has taken over and was not gone on with."""
+    async def end(self) -> None:
+        """Forget the turn; close the spare, and the one that has taken over and was not gone on with."""
+        self._turn = None
         if self.spare is None:
             return
         self.spare.leave()
@@ -201,6 +227,9 @@ class Life:
         self._turn = turn
 
     async def _one_life(self) -> NoReturn:
+        assert self._turn is not None  # noqa: S101 - tenacity begins a turn before it calls
+        # The steps that led here would be kept, a kilobyte, for as long as the session is held.
+        self._turn.retry_object.iter_state.reset()
         async with self._in_use() as hold:
             self._arrive()
             preferred = self._pool.preferred if self._policy.peek else None
@@ -302,7 +331,6 @@ class Life:
             self.spare.begin()
         endpoint = self._pool.current
         session = taken.session if taken is not None else await self._open(endpoint)
-        close = partial(close_in_time, session) if taken is None else taken.close
         graceful, again, ended = True, False, None
         try:
             obey_cancellation()
@@ -325,7 +353,10 @@ class Life:
                 self._begin_again()
             elif ended is not None:
                 self._take_over(ended)
-            await close(graceful=graceful)
+            if taken is None:
+                await close_in_time(session, graceful=graceful)
+            else:
+                await taken.close(graceful=graceful)
 
     def _watched(self, session: Session) -> Hold:
         vigil = Vigil(session, self._policy, self._clock, self._ticks, self.current, name=self._name)

@@ -50,6 +50,8 @@ class GenerationListener:
     bears the number 0 until it takes over.
     """
 
+    __slots__ = ("_generation", "_hearer", "_life", "stage")
+
     def __init__(self, hearer: Hearer, endpoint: str, *, standby: bool = False) -> None:
         self._hearer = hearer
         self._generation = hearer.generation

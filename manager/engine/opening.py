@@ -40,6 +40,8 @@ class StagedListener(SessionListener, Protocol):
 class Opener:
     """Opens sessions of one connection, each once."""
 
+    __slots__ = ("_budget", "_credentials", "_line", "_name", "_opening", "_policy")
+
     def __init__(
         self,
         settings: ConnectionSettings,

@@ -25,6 +25,8 @@ from manager.settings import Strategy
 
 _HOPELESS = (FailureClass.CONFIGURATION, FailureClass.PERMANENT)
 _BEFORE_AN_ADDRESS = (Stage.SECRET, Stage.LOOKUP, Stage.CONNECT)
+_NONE: frozenset[Endpoint] = frozenset()
+"""Most pools have tried none and are without hope of none: one empty set does for all."""
 _SAMPLES = 9
 """Latencies of an endpoint that are compared with those of another, by their median."""
 
@@ -48,6 +50,18 @@ class Use:
 class Pool:
     """The endpoints of one connection."""
 
+    __slots__ = (
+        "_chance",
+        "_ejections",
+        "_endpoints",
+        "_hopeless",
+        "_latencies",
+        "_strategy",
+        "_tried",
+        "_use",
+        "reserved",
+    )
+
     def __init__(
         self,
         endpoints: tuple[Endpoint, ...],
@@ -61,9 +75,9 @@ class Pool:
         self._strategy = strategy
         self._chance = chance
         self._ejections = Ejections()
-        self._tried: set[object] = set()
+        self._tried: frozenset[object] = _NONE
         """Endpoints, and addresses of them, that have failed since a session proved stable last."""
-        self._hopeless: set[Endpoint] = set()
+        self._hopeless: frozenset[Endpoint] = _NONE
         """Endpoints whose last failure was one that trying again will not change."""
         self._latencies: dict[Endpoint, deque[float]] = {}
         self.reserved: Endpoint | None = None
@@ -98,35 +112,34 @@ class Pool:
 
     def holds(self) -> None:
         """Note that a session has proved stable: a new round begins."""
-        self._tried.clear()
-        self._hopeless.clear()
+        self._tried = self._hopeless = _NONE
         self.proved(self._use)
 
     def failed(self, failure: Failure, now: float) -> bool:
         """Set aside what failed; return whether an endpoint is left in this round that was not tried."""
         use, endpoint = self._use, self.current
         if failure.kind in _HOPELESS:
-            self._hopeless.add(endpoint)
+            self._hopeless |= {endpoint}
         else:
-            self._hopeless.discard(endpoint)
-        self._tried.add(endpoint)
+            self._hopeless -= {endpoint}
+        self._tried |= {endpoint}
         address = use.blamed(failure)
         self.set_aside(use, failure, now)
         if address is not None:
-            self._tried.add((endpoint, address))
+            self._tried |= {(endpoint, address)}
             if any((endpoint, each) not in self._tried for each in use.answers):
-                self._tried.discard(endpoint)
+                self._tried -= {endpoint}
                 return True
         return self._untried()
 
     def withheld(self) -> bool:
         """Pass the endpoint over without blame: no login is left on its host. Return as `failed` does."""
-        self._tried.add(self.current)
+        self._tried |= {self.current}
         return self._untried()
 
     def begin_round(self) -> None:
         """Take every endpoint for one that was not tried yet, because somebody wishes it."""
-        self._tried.clear()
+        self._tried = _NONE
 
     def move(self, at: float) -> None:
         """Choose the endpoint that is opened at this time."""

@@ -16,6 +16,8 @@ from manager.model import Phase
 class Reach:
     """What a person or a sibling may do to the wait of one connection, and to its session."""
 
+    __slots__ = ("_current", "_driver", "_withheld_for", "_writer", "alarm", "woken")
+
     def __init__(
         self,
         writer: StatusWriter,
@@ -30,7 +32,7 @@ class Reach:
         self._withheld_for = withheld_for
         self.woken = Wake()
         """Set where a person, or new credentials, end the wait under way."""
-        self.alarm = asyncio.timeout(None)
+        self.alarm: asyncio.Timeout | None = None
         """What ends the wait under way at its deadline, which a sibling may bring forward."""
 
     def woken_by_sibling(self, sibling: str, at: float) -> bool:
@@ -55,10 +57,11 @@ class Reach:
         return True
 
     def _wakes_at(self, at: float) -> bool:
-        ended = self.woken.is_set() or self.alarm.expired()
         status = self._writer.status
         waits = status.phase in (Phase.WAITING, Phase.PARKED)
-        if ended or not waits or self._withheld_for():
+        if self.alarm is None or self.alarm.expired() or self.woken.is_set():
+            return False
+        if not waits or self._withheld_for():
             return False
         if status.deadline is not None and at >= status.deadline:
             return False

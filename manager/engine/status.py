@@ -56,6 +56,20 @@ class Publish(Protocol):
 class StatusWriter:
     """Holds the status of one connection; every change of it goes out with an event."""
 
+    __slots__ = (
+        "_acknowledgement",
+        "_clock",
+        "_closed_at",
+        "_last_endpoint",
+        "_latencies",
+        "_lost_at",
+        "_policy",
+        "_publish",
+        "_settings",
+        "_up_at",
+        "status",
+    )
+
     def __init__(
         self, settings: ConnectionSettings, endpoint: Endpoint, clock: Clock, publish: Publish
     ) -> None:

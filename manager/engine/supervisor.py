@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 class Supervisor:
     """Has one connection live, or rest."""
 
+    __slots__ = ("_arrivals", "_ending", "_life", "_retired", "_task", "settings")
+
     def __init__(
         self,
         settings: ConnectionSettings,
@@ -59,7 +61,7 @@ class Supervisor:
         )
         self._task: asyncio.Task[None] | None = None
         """The life; None while the connection is at rest."""
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: list[asyncio.Task[None]] = []
         """Lives that were stopped and still close their session; none begins before they have."""
         self._retired = False
         """Whether it was stopped for good."""
@@ -109,8 +111,8 @@ class Supervisor:
             if self.vigil is not None:
                 self.vigil.release()
             task.cancel()
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+            self._ending.append(task)
+            task.add_done_callback(self._ending.remove)
         if self._life.spare is not None:
             self._life.spare.leave()
         if self.status.phase is not rest:
@@ -141,7 +143,7 @@ class Supervisor:
             self._life.writer.rest(Phase.STOPPED, failure_of(error, Stage.SESSION))
             self._arrive()
         finally:
-            await self._life.end_spare()
+            await self._life.end()
 
     async def reopen(self, *, override: bool = False) -> None:
         """Close a session that is up, end a wait, and return when the attempt that follows has ended.

@@ -105,7 +105,6 @@ class Vigil:
         "_waiters",
         "_watching",
         "_well",
-        "failures",
     )
 
     def __init__(
@@ -124,9 +123,8 @@ class Vigil:
         self._ticks = ticks
         self._observer = observer
         self._name = name
-        self._failures = {HEARTBEAT: 0, CHECK: 0, REFRESH: 0}
-        self.failures = 0
-        """The largest of the three counts of failures in a row."""
+        self._failures: dict[str, int] = {}
+        """How often in a row heartbeats, checks or refreshes failed, where they did."""
         self._one_heartbeat = asyncio.Lock()
         self._one_check = asyncio.Lock()
         self._probes: dict[str, asyncio.Task[None]] = {}
@@ -153,6 +151,11 @@ class Vigil:
         """A mistake of ours in a probe."""
         self._waiters: list[asyncio.Future[None]] = []
         """Who waits for the end beside the supervisor."""
+
+    @property
+    def failures(self) -> int:
+        """The largest of the three counts of failures in a row."""
+        return max(self._failures.values(), default=0)
 
     @property
     def watching(self) -> bool:
@@ -222,7 +225,7 @@ class Vigil:
         if not self._watching:
             return
         if failure is None:
-            self._set_failures(REFRESH, 0)
+            self._failures.pop(REFRESH, None)
             self._observer.refresh_answered()
         else:
             self._count(REFRESH, failure)
@@ -261,7 +264,7 @@ class Vigil:
             due = min(due, self._check_due)
         if due == math.inf:
             return
-        if self._doubted or self.failures:
+        if self._doubted or self._failures:
             self._timer = asyncio.get_running_loop().call_at(due, self._timed)
         else:
             self._timer = self._ticks.call_at(due, self._policy.heartbeat_interval * SLACK, self._timed)
@@ -337,15 +340,14 @@ class Vigil:
             self._doubted = True
 
     async def _heartbeat(self) -> float | Failure:
-        suspect = self.failures > 0
-        limit = self._policy.suspect_timeout if suspect else self._policy.heartbeat_timeout
+        limit = self._policy.suspect_timeout if self._failures else self._policy.heartbeat_timeout
         async with self._one_heartbeat:
             answer = await self._ask(self._session.heartbeat, limit, Stage.HEARTBEAT)
         if isinstance(answer, Failure):
             self._count(HEARTBEAT, answer)
         elif self._watching:
-            self._set_failures(HEARTBEAT, 0)
-            self._well = not self.failures
+            self._failures.pop(HEARTBEAT, None)
+            self._well = not self._failures
             self._observer.heartbeat_answered(answer)
             self._prove()
         return answer
@@ -356,7 +358,7 @@ class Vigil:
         if isinstance(answer, Failure):
             self._count(CHECK, answer)
         elif self._watching:
-            self._set_failures(CHECK, 0)
+            self._failures.pop(CHECK, None)
             self._observer.check_answered(answer)
         return answer
 
@@ -375,15 +377,11 @@ class Vigil:
             log.error("%s of a driver raised %s", stage.value, frames_of(error))
             return failure_of(error, stage)
 
-    def _set_failures(self, probe: str, failures: int) -> None:
-        self._failures[probe] = failures
-        self.failures = max(self._failures.values())
-
     def _count(self, probe: str, failure: Failure) -> None:
         if not self._watching:
             return
         self._well = False
-        self._set_failures(probe, self._failures[probe] + 1)
+        self._failures[probe] = self._failures.get(probe, 0) + 1
         self._observer.probe_failed(probe, failure)
         if self._failures[probe] >= self._policy.unhealthy_threshold or failure.kind in _FINAL:
             self.end(failure)

@@ -14,6 +14,7 @@ from manager.drivers.ami.message import AmiEvent, AmiReply
 from manager.drivers.ami.reader import ReaderError
 from manager.drivers.base import DriverError, SessionListener
 from manager.drivers.failures import failure_of
+from manager.drivers.result import result_of
 from manager.drivers.tap import Tap
 from manager.errors import NotConnectedError
 from manager.model import FactValue, Failure, FailureClass, Stage
@@ -110,7 +111,7 @@ class AmiSession:
 
     async def ended(self) -> Failure:
         """Return when the connection is over, with why."""
-        cause = await asyncio.shield(self.connection.lost)
+        cause = await result_of(self.connection.lost)
         if self._leaving:
             return _lost(self._leaving)
         if isinstance(cause, ReaderError):

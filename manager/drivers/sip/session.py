@@ -7,10 +7,12 @@ import contextlib
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from manager.drivers.base import DriverError, SessionListener
 from manager.drivers.failures import REGISTRATION_ENDED, failure_of
+from manager.drivers.result import result_of
 from manager.drivers.sip import uas
 from manager.drivers.sip.address import host_port
 from manager.drivers.sip.exchange import Exchange
@@ -128,9 +130,9 @@ class SipSession:
             return "the registrar shows no bindings"
         return f"bound for {granted.expires} s"
 
-    async def ended(self) -> Failure:
+    def ended(self) -> Coroutine[Any, Any, Failure]:
         """Return when the flow is lost, the registration has run out or was refused."""
-        return await asyncio.shield(self._over)
+        return result_of(self._over)
 
     async def close(self, *, graceful: bool) -> None:
         """Take the binding back if `graceful`, and close the flow."""

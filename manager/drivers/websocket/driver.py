@@ -31,6 +31,8 @@ _ARI_PATH = "/ari/events"
 class WebSocketDriver:
     """Opens sessions of one WebSocket connection."""
 
+    __slots__ = ("_memory", "_settings")
+
     def __init__(self, settings: WebSocketSettings, memory: Memory) -> None:
         self._settings = settings
         self._memory = memory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from typing import Any, ClassVar
 
 import msgspec
@@ -12,6 +13,7 @@ from websockets.protocol import State
 
 from manager.drivers.base import NOTHING_TO_CHECK, DriverError, SessionListener
 from manager.drivers.failures import APPLICATION_TAKEN
+from manager.drivers.result import result_of
 from manager.drivers.tap import Tap
 from manager.drivers.tapped import TappedConnection
 from manager.drivers.websocket.endings import ended
@@ -67,6 +69,22 @@ class WebSocketSession:
     calls itself) and, once it is over, `close_code`.
     """
 
+    __slots__ = (
+        "_ari",
+        "_awaited",
+        "_connection",
+        "_counts",
+        "_listener",
+        "_over",
+        "_quote",
+        "_reader",
+        "_sending",
+        "_settings",
+        "_tap",
+        "_told",
+        "postponed",
+    )
+
     def __init__(
         self,
         connection: Connection,
@@ -87,23 +105,33 @@ class WebSocketSession:
         self._counts = {"messages_in": 0, "messages_out": 0, "bytes_in": 0, "bytes_out": 0}
         self.postponed: tuple[Secret, ...] = ()
         """First messages that are sent when this spare is promoted."""
-        self._close_code: int | None = None
+        self._told: dict[str, FactValue] = {
+            "subprotocol": connection.subprotocol,
+            "server": self._take_server(connection),
+        }
+        """What the server has said of itself and, once it is over, of the end."""
         self._sending = asyncio.Lock()
         self._awaited: dict[asyncio.Future[None], bytes] = {}
         """Who waits for a message that contains these bytes."""
         self._over: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
         self._reader = asyncio.create_task(self._read(), name=f"reader of {settings.name}")
 
+    def _take_server(self, connection: Connection) -> str | None:
+        """Return what the server calls itself, and drop the headers of the handshake.
+
+        Nobody reads them any more: they are a fifth of the memory of a quiet connection, and hold secrets.
+        """
+        connection.request = None
+        if connection.response is None:
+            return None
+        servers = connection.response.headers.get_all("Server")
+        connection.response.headers.clear()
+        return self._quote(servers[0]) if servers else None
+
     @property
     def facts(self) -> dict[str, FactValue]:
         """What is known of the session."""
-        facts: dict[str, FactValue] = {**self._counts, "subprotocol": self._connection.subprotocol}
-        response = self._connection.response
-        servers = response.headers.get_all("Server") if response else []
-        facts["server"] = self._quote(servers[0]) if servers else None
-        if self._close_code is not None:
-            facts["close_code"] = self._close_code
-        return facts
+        return {**self._counts, **self._told}
 
     async def send(self, message: str | bytes) -> None:
         """Send a text or binary message; waits while the server reads none.
@@ -156,9 +184,9 @@ class WebSocketSession:
             return False
         raise DriverError(msgspec.structs.replace(failure, stage=Stage.TAKEOVER))
 
-    async def ended(self) -> Failure:
+    def ended(self) -> Coroutine[Any, Any, Failure]:
         """Return when the session is over, with why."""
-        return await asyncio.shield(self._over)
+        return result_of(self._over)
 
     async def close(self, *, graceful: bool) -> None:
         """End the session, with a closing handshake if `graceful`."""
@@ -251,8 +279,8 @@ class WebSocketSession:
 
     def _end(self, closed: ConnectionClosed) -> Failure:
         failure, code = ended(closed, max_message_size=self._settings.max_message_size, quote=self._quote)
-        if self._close_code is None:
-            self._close_code = code
+        if "close_code" not in self._told:
+            self._told["close_code"] = code
             self._listener.facts_changed()
         self._finish(failure)
         return self._over.result()

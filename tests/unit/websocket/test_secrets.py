@@ -22,6 +22,7 @@ from tests.unit.websocket.peer import (
     Recorder,
     canary,
     open_session,
+    opened,
     serving,
     settings,
 )
@@ -163,3 +164,15 @@ async def test_settings_and_driver_do_not_show_what_they_hold():
 def test_an_address_that_holds_a_secret_counts_as_credentials():
     assert settings("ws://127.0.0.1/?token=abc").secrets()
     assert not settings("ws://127.0.0.1/?app=abc").secrets()
+
+
+async def test_the_headers_of_the_handshake_are_not_held_once_the_connection_is_open():
+    async def tell(peer: Peer) -> None:
+        await peer.accept("Server: Asterisk", f"X: {CANARY}")
+        await peer.gone()
+
+    async with serving(tell) as server, opened(server.url, headers={"Authorization": canary()}) as session:
+        connection = session._connection
+        assert connection.request is None
+        assert not connection.response.headers
+        assert session.facts["server"] == "Asterisk"
