@@ -72,16 +72,20 @@ class WebSocketSession:
     __slots__ = (
         "_ari",
         "_awaited",
+        "_bytes_in",
+        "_bytes_out",
+        "_close_code",
         "_connection",
-        "_counts",
         "_listener",
+        "_messages_in",
+        "_messages_out",
         "_over",
         "_quote",
         "_reader",
         "_sending",
+        "_server",
         "_settings",
         "_tap",
-        "_told",
         "postponed",
     )
 
@@ -102,14 +106,11 @@ class WebSocketSession:
         self._tap = tap
         self._ari = ari
         """Whether this is Asterisk's event stream, which says when another client took it over."""
-        self._counts = {"messages_in": 0, "messages_out": 0, "bytes_in": 0, "bytes_out": 0}
+        self._messages_in = self._messages_out = self._bytes_in = self._bytes_out = 0
         self.postponed: tuple[Secret, ...] = ()
         """First messages that are sent when this spare is promoted."""
-        self._told: dict[str, FactValue] = {
-            "subprotocol": connection.subprotocol,
-            "server": self._take_server(connection),
-        }
-        """What the server has said of itself and, once it is over, of the end."""
+        self._server = self._take_server(connection)
+        self._close_code: int | None = None
         self._sending = asyncio.Lock()
         self._awaited: dict[asyncio.Future[None], bytes] = {}
         """Who waits for a message that contains these bytes."""
@@ -131,7 +132,17 @@ class WebSocketSession:
     @property
     def facts(self) -> dict[str, FactValue]:
         """What is known of the session."""
-        return {**self._counts, **self._told}
+        facts: dict[str, FactValue] = {
+            "messages_in": self._messages_in,
+            "messages_out": self._messages_out,
+            "bytes_in": self._bytes_in,
+            "bytes_out": self._bytes_out,
+            "subprotocol": self._connection.subprotocol,
+            "server": self._server,
+        }
+        if self._close_code is not None:
+            facts["close_code"] = self._close_code
+        return facts
 
     async def send(self, message: str | bytes) -> None:
         """Send a text or binary message; waits while the server reads none.
@@ -206,8 +217,8 @@ class WebSocketSession:
             # The library also returns from waiting for a full buffer when the connection is lost meanwhile.
             if self._connection.state is not State.CLOSED:
                 self._tap.sent(_kind_of(message), message)
-                self._counts["messages_out"] += 1
-                self._counts["bytes_out"] += _size(message)
+                self._messages_out += 1
+                self._bytes_out += _size(message)
                 return
         failure = self._end(self._connection.close_exc)
         raise NotConnectedError(f"the connection {self._settings.name} is closed: {failure.reason}")
@@ -245,8 +256,8 @@ class WebSocketSession:
 
     def _take(self, message: str | bytes) -> None:
         self._tap.received(_kind_of(message), message)
-        self._counts["messages_in"] += 1
-        self._counts["bytes_in"] += _size(message)
+        self._messages_in += 1
+        self._bytes_in += _size(message)
         if self._awaited:
             content = message.encode() if isinstance(message, str) else message
             for answer, expected in self._awaited.items():
@@ -279,8 +290,8 @@ class WebSocketSession:
 
     def _end(self, closed: ConnectionClosed) -> Failure:
         failure, code = ended(closed, max_message_size=self._settings.max_message_size, quote=self._quote)
-        if "close_code" not in self._told:
-            self._told["close_code"] = code
+        if self._close_code is None:
+            self._close_code = code
             self._listener.facts_changed()
         self._finish(failure)
         return self._over.result()
