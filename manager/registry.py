@@ -6,7 +6,6 @@ import asyncio
 import importlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any, TypeVar
 
 from manager import plugins
@@ -158,7 +157,7 @@ class Registry:
             budget=self._budget,
             groups=self.groups,
             publish=self._publish,
-            deliver=partial(self._deliver, settings.name),
+            deliver=self._deliver,
             record=self.wires[settings.name].record,
             chance=self._chance,
         )

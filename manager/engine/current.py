@@ -38,7 +38,7 @@ class Current:
         clock: Clock,
         flaps: FlapWatch,
         *,
-        deliver: Callable[[object], None],
+        deliver: Callable[[str, object], None],
         record: Record,
         proved: Callable[[], None],
     ) -> None:
@@ -97,7 +97,7 @@ class Current:
     def received(self, message: object) -> None:
         """Hand a message of the peer on."""
         self.flaps.heard(self._clock.monotonic())
-        self._deliver(message)
+        self._deliver(self._writer.status.name, message)
 
     # --- what its watch sees ----------------------------------------------------------------------------
 

@@ -89,7 +89,7 @@ class Life:
         budget: LoginBudget,
         groups: Groups,
         publish: Publish,
-        deliver: Callable[[object], None],
+        deliver: Callable[[str, object], None],
         record: Record,
         chance: Callable[[], float],
         arrive: Callable[[], None],

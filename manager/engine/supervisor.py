@@ -42,7 +42,7 @@ class Supervisor:
         budget: LoginBudget,
         groups: Groups,
         publish: Publish,
-        deliver: Callable[[object], None],
+        deliver: Callable[[str, object], None],
         record: Record,
         chance: Callable[[], float] = random.random,
     ) -> None:
