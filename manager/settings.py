@@ -29,6 +29,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout: float = 15.0
     """Covers name lookup, connect, TLS, handshake and login together."""
     heartbeat_interval: float = 25.0
+    """Less a hundredth at most: heartbeats that are due at about the same time go together."""
     heartbeat_timeout: float = 10.0
     suspect_timeout: float = 3.0
     """Deadline of the heartbeats of a suspect, which follow each other at once."""

@@ -1,4 +1,4 @@
-"""Timers that may come a little late: those that are due at one tick share a timer of the loop.
+"""Timers that may come a little early: those that are due at one tick share a timer of the loop.
 
 Thousands of sessions each wait for their next heartbeat. A timer of the loop for each of them costs memory, a
 place in its sorted heap and a turn of its own; the sessions of one tick wake the process once.
@@ -18,8 +18,8 @@ class Ticks:
         self._ticks: dict[float, Tick] = {}
 
     def call_at(self, when: float, slack: float, callback: Callable[[], None]) -> Call:
-        """Call back at `when` on the loop's clock, or up to `slack` seconds later: at a multiple of that."""
-        due = math.ceil(when / slack) * slack
+        """Call back at the last multiple of `slack` seconds of the loop's clock that is not after `when`."""
+        due = math.floor(when / slack) * slack
         tick = self._ticks.get(due)
         if tick is None:
             tick = self._ticks[due] = Tick(self._ticks, due)

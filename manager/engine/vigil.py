@@ -27,7 +27,7 @@ _EARLY = 0.001
 """Seconds by which a timer may come too early."""
 
 SLACK = 0.01
-"""Share of the heartbeat interval by which what is not urgent may come late."""
+"""Share of the heartbeat interval by which a heartbeat or check may come early, with those of others."""
 
 HEARTBEAT, CHECK, REFRESH = "heartbeat", "check", "refresh"
 _PROMOTION = "promotion"
@@ -257,17 +257,24 @@ class Vigil:
         self._stop_timer()
         if not self._watching:
             return
-        due = math.inf if self._prove_at is None else self._prove_at
+        due, slack = math.inf, self._slack
         if HEARTBEAT not in self._probes:
-            due = min(due, self._clock.monotonic() if self._doubted else self._heartbeat_due)
+            due = self._clock.monotonic() if self._doubted else self._heartbeat_due
         if CHECK not in self._probes:
             due = min(due, self._check_due)
+        if self._prove_at is not None and self._prove_at <= due:
+            due, slack = self._prove_at, 0.0
         if due == math.inf:
             return
-        if self._doubted or self._failures:
-            self._timer = asyncio.get_running_loop().call_at(due, self._timed)
+        if slack:
+            self._timer = self._ticks.call_at(due, slack, self._timed)
         else:
-            self._timer = self._ticks.call_at(due, self._policy.heartbeat_interval * SLACK, self._timed)
+            self._timer = asyncio.get_running_loop().call_at(due, self._timed)
+
+    @property
+    def _slack(self) -> float:
+        """Seconds by which what is due may come early; a suspect is asked to the point."""
+        return 0.0 if self._doubted or self._failures else SLACK * self._policy.heartbeat_interval
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -277,11 +284,12 @@ class Vigil:
     def _timed(self) -> None:
         self._timer = None
         now = self._clock.monotonic() + _EARLY
-        if HEARTBEAT not in self._probes and (self._doubted or now >= self._heartbeat_due):
+        soon = now + self._slack
+        if HEARTBEAT not in self._probes and (self._doubted or soon >= self._heartbeat_due):
             # Now, and not after the answer, which may have been on its way when a doubt arises.
             self._doubted = False
             self._probe(HEARTBEAT, self._beat())
-        if CHECK not in self._probes and now >= self._check_due:
+        if CHECK not in self._probes and soon >= self._check_due:
             self._probe(CHECK, self._look())
         if self._prove_at is not None and now >= self._prove_at:
             self._prove_at = None
