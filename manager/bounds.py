@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 _YEAR = 365 * 24 * 3600
 _HIGHEST_COUNT = 1000
@@ -13,8 +14,7 @@ _LOWEST_RATE = 0.1
 _HIGHEST_RATE = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """What one number may be. It is bounded on both sides, which keeps NaN and infinity out."""
 
     low: float
@@ -63,8 +63,7 @@ BOUNDS: Mapping[str, Bound] = {
 """By the name of the number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contradiction:
+class Contradiction(msgspec.Struct, frozen=True):
     """Two numbers, each good by itself, that do not go together."""
 
     names: tuple[str, str]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+
+import msgspec
 
 from manager.secret import MASK, Secret
 
@@ -31,8 +32,7 @@ class EndpointError(ValueError):
     """An address that cannot be used; the message says what is wrong with it and names no secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """One address; `label` is what may be shown, `url` the whole of it with what must not."""
 
     scheme: str

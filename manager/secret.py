@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+import msgspec
 
 MASK = "***"
 _COMMAND_TIMEOUT = 10.0
@@ -57,8 +58,7 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
-@dataclass(frozen=True, slots=True)
-class SecretSource:
+class SecretSource(msgspec.Struct, frozen=True):
     """Where a secret is read from: exactly one of the four is set."""
 
     plain: Secret | None = None

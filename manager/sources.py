@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 BUILT_IN = "built-in"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sources:
+class Sources(msgspec.Struct, frozen=True, eq=False):
     """Goes with settings and does not count when they are compared: a line that moved changes nothing."""
 
     file: str = ""
     """Name of the file; empty where a program made the settings."""
-    lines: Mapping[str, int] = field(default_factory=dict)
+    lines: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Lines of what the connection's own table says: `username`, `endpoints[0]`, `headers.Authorization`."""
-    policy: Mapping[str, str] = field(default_factory=dict)
+    policy: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Where the numbers come from that are not its own: `config.toml:5 [defaults]`, `preset gentle`."""
 
     def __eq__(self, other: object) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+
+import msgspec
 
 from manager.model import Phase, Status
 from tui import phases, rows
@@ -17,28 +18,24 @@ MIN_EQUAL_TROUBLES = 3
 """Equal troubles of one host from which on they may share a row."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blank:
+class Blank(msgspec.Struct, frozen=True):
     """An empty line before a section."""
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """A sentence above all sections."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(msgspec.Struct, frozen=True):
     """The heading of a section, with how many stand where."""
 
     type: str
     counts: tuple[tuple[Phase, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Single:
+class Single(msgspec.Struct, frozen=True):
     """One connection; `folds_into` is the key of the fold that it was taken out of, if it was."""
 
     status: Status
@@ -50,8 +47,7 @@ class Single:
         return f"connection:{self.status.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(msgspec.Struct, frozen=True):
     """Several connections that share a row."""
 
     key: str
@@ -64,14 +60,13 @@ TableLine = Blank | Note | Heading | Single | Fold
 Selectable = Single | Fold
 
 
-@dataclass(slots=True)
-class _Section:
+class _Section(msgspec.Struct):
     type: str
     statuses: list[Status]
     by_host: bool = False
     by_type: bool = False
     by_trouble: bool = False
-    lines: list[Selectable] = field(default_factory=list)
+    lines: list[Selectable] = msgspec.field(default_factory=list)
 
 
 def arrange(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 WIDE = 100
 """Columns from which the header is large and rows name their endpoint."""
@@ -17,8 +19,7 @@ _LEAST_BESIDE_MORE = 12
 """Cells that it leaves for the reason where columns were asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(msgspec.Struct, frozen=True):
     """Widths in cells, from left to right; 0 for a column that is not shown."""
 
     margin: int

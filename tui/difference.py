@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 
+import msgspec
 from rich.cells import cell_len
 
 _TOKEN = re.compile(
@@ -32,12 +32,11 @@ _WIDE = "\x00"
 """In the place of a cell's character: part of something that is not one cell wide."""
 
 
-@dataclass(slots=True)
-class _Line:
+class _Line(msgspec.Struct):
     """One line of the screen, cell by cell."""
 
-    characters: list[str] = field(default_factory=list)
-    styles: list[_Style] = field(default_factory=list)
+    characters: list[str] = msgspec.field(default_factory=list)
+    styles: list[_Style] = msgspec.field(default_factory=list)
 
     def reach(self, columns: int) -> None:
         missing = columns - len(self.characters)
@@ -46,8 +45,7 @@ class _Line:
             self.styles += [_PLAIN] * missing
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(msgspec.Struct, frozen=True):
     """Text in one style, written from a column on."""
 
     column: int
@@ -64,8 +62,7 @@ class _Run:
         return _even(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
+class _Picture(msgspec.Struct, frozen=True):
     """Text by the lines that it stands on, and where the cursor is left."""
 
     runs: dict[int, list[_Run]]

@@ -10,7 +10,8 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from manager.model import BudgetStatus
 from tui import formats, rows
@@ -89,8 +90,7 @@ def report(
     return _Report(outage, whole, now, mask).text(deeds, budgets)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(msgspec.Struct, frozen=True):
     """One row of the timeline, about one connection or several."""
 
     time: float

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+import msgspec
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -19,14 +18,13 @@ from tui.themes import Palette
 _BOLD = Style(bold=True)
 
 
-@dataclass(slots=True)
-class Ink:
+class Ink(msgspec.Struct):
     """What lines are drawn with; one for the whole program, so that a change is seen everywhere."""
 
     palette: Palette
     glyphs: Glyphs
-    privacy: Privacy = field(default_factory=Privacy)
-    tempo: Tempo = field(default_factory=Tempo)
+    privacy: Privacy = msgspec.field(default_factory=Privacy)
+    tempo: Tempo = msgspec.field(default_factory=Tempo)
 
     def seen(self, text: str) -> str:
         """Return what of a text reaches the screen: harmless, without names where they are hidden."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui.columns import NARROW, WIDE
 from tui.formats import fit
@@ -14,8 +14,7 @@ from tui.log.times import Times
 _WORD = 11
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """How entries are shown, the same for all that can be seen."""
 
     times: Times

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from manager.model import Status
 
@@ -20,8 +21,7 @@ FIELDS: Mapping[str, Callable[[Status], str]] = {
 EXAMPLE = "desk  phase:waiting,parked  group:pbx1  !ami"
 
 
-@dataclass(frozen=True, slots=True)
-class _Condition:
+class _Condition(msgspec.Struct, frozen=True):
     field: str
     """Empty for any of them."""
     wanted: tuple[str, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from manager.model import Status
 from tui import phases
@@ -31,8 +32,7 @@ class OrderingError(ValueError):
     """Words that are no order; the message says which one is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ordering:
+class Ordering(msgspec.Struct, frozen=True):
     """An order by one thing, and by others where that is equal; by their place in the settings at last."""
 
     keys: tuple[tuple[str, bool], ...] = ((FIRST, False),)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import chain
+
+import msgspec
 
 from manager.events import (
     Acknowledged,
@@ -58,8 +59,7 @@ class What(enum.Enum):
     ENDED = enum.auto()
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """One line about one connection; several attempts in a row that failed alike are one."""
 
     time: float
@@ -81,8 +81,7 @@ class Entry:
         return entry.first in (self.last, self.last + 1) and bool(entry.first) == bool(self.first)
 
 
-@dataclass(slots=True)
-class Loss:
+class Loss(msgspec.Struct):
     """A connection in an outage."""
 
     status: Status
@@ -108,18 +107,17 @@ class Loss:
         self.down_since, self.ended, self.how = None, instant, how
 
 
-@dataclass(slots=True)
-class Outage:
+class Outage(msgspec.Struct):
     """From the first loss in a group until none is lost."""
 
     group: str
-    losses: dict[str, Loss] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
+    losses: dict[str, Loss] = msgspec.field(default_factory=dict)
+    entries: list[Entry] = msgspec.field(default_factory=list)
     left_out: int = 0
     """Entries beyond the bound."""
     partial: bool = False
     """Whether some of it was not seen."""
-    latest: dict[str, Entry] = field(default_factory=dict)
+    latest: dict[str, Entry] = msgspec.field(default_factory=dict)
     """The last entry of each connection."""
 
     @property
@@ -150,8 +148,7 @@ class Outage:
             self.latest.pop(entry.connection, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(msgspec.Struct, frozen=True):
     """Something that an operator or a program asked for."""
 
     time: float

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
 from rich.cells import cell_len, chop_cells
 
 from tui.columns import NARROW
@@ -28,8 +28,7 @@ class Piece(NamedTuple):
 PageLine = tuple[Piece, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A heading and the lines under it."""
 
     title: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from manager.errors import TrunklineError
 from manager.events import Event
@@ -15,8 +16,7 @@ from tui.line import Ink
 from tui.outages import Outages
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """A report, and where it stands."""
 
     text: str

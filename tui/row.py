@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from manager.model import Phase, Status
 from tui import formats, phases, rows
 
 
-@dataclass(frozen=True, slots=True)
-class Countdown:
+class Countdown(msgspec.Struct, frozen=True):
     """A wait that is shown by a bar and its seconds. Times on this machine's monotonic clock."""
 
     deadline: float
@@ -40,8 +40,7 @@ class Countdown:
         return remaining - max(60 * (math.ceil(shown / 60) - 1), 999)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """The cells of one row."""
 
     phase: Phase
@@ -69,8 +68,7 @@ class Row:
     """Whether it is in another phase than when somebody last looked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(msgspec.Struct, frozen=True):
     """What became of an operator's command, shown in the row for a while."""
 
     text: str

@@ -6,11 +6,11 @@ import importlib.resources
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import platformdirs
 from rich.color import Color, ColorType
 from rich.errors import StyleSyntaxError
@@ -27,8 +27,7 @@ class ThemeError(TrunklineError):
     """A theme that is not there or cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tones:
+class Tones(msgspec.Struct, frozen=True):
     """What text is written in."""
 
     text: Style
@@ -41,8 +40,7 @@ class Tones:
     accent: Style
 
 
-@dataclass(frozen=True, slots=True)
-class Surfaces:
+class Surfaces(msgspec.Struct, frozen=True):
     """What text stands on."""
 
     screen: Color
@@ -51,8 +49,7 @@ class Surfaces:
     footer: Style
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(msgspec.Struct, frozen=True):
     """A theme, read and checked."""
 
     name: str
@@ -144,8 +141,8 @@ def _read(name: str, file: Traversable) -> Palette:
         tones, surfaces = _table(content, "tones"), _table(content, "surfaces")
         dark = _flag(content, "dark")
         _expect(content, {"dark", "tones", "surfaces"}, "")
-        _expect(tones, {field.name for field in fields(Tones)}, "tones.")
-        _expect(surfaces, {field.name.replace("_", "-") for field in fields(Surfaces)}, "surfaces.")
+        _expect(tones, set(Tones.__struct_fields__), "tones.")
+        _expect(surfaces, {name.replace("_", "-") for name in Surfaces.__struct_fields__}, "surfaces.")
         return Palette(
             name=name,
             dark=dark,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from manager.model import BudgetStatus, MuteStatus, Phase, Status
 from tui import formats, phases, rows
@@ -12,8 +13,7 @@ from tui import formats, phases, rows
 _UNREACHABLE = ("no route to host", "network unreachable", "network down")
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """One cause on one host."""
 
     phase: Phase
@@ -27,8 +27,7 @@ class Verdict:
     """Whether somebody knows of it already, or its group is muted: it stands behind all that is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cause:
+class _Cause(msgspec.Struct, frozen=True):
     """Connections of one group that share a trouble."""
 
     rank: int

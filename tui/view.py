@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from tui.arrange import Fold, Single, TableLine
 from tui.board import Board
@@ -15,16 +17,15 @@ from tui.ordering import Ordering
 from tui.row import Feedback, Row, fold_row, more_cells, row_of
 
 
-@dataclass(slots=True)
-class View:
+class View(msgspec.Struct):
     """What somebody chose to see of the connections."""
 
     board: Board
     feedback: Mapping[str, Feedback]
-    filter: Filter = field(default_factory=Filter)
-    ordering: Ordering = field(default_factory=Ordering)
+    filter: Filter = msgspec.field(default_factory=Filter)
+    ordering: Ordering = msgspec.field(default_factory=Ordering)
     columns: Sequence[str] = USUAL
-    marked: set[str] = field(default_factory=set)
+    marked: set[str] = msgspec.field(default_factory=set)
     """Names of the connections that the next command is meant for."""
     looked_at: float = math.inf
     """Wall time from which on a change of phase is news."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from msgspec.structs import replace
 
 from manager.config.installed import ConnectionType, InstalledTypes
 from manager.config.policies import Chosen, Policies, read_numbers

@@ -9,9 +9,10 @@ import shlex
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from manager.config.mistakes import ConfigError, Mistake, dotted
 from manager.config.positions import Place, Positions
@@ -24,8 +25,7 @@ _OF_BEFORE = re.compile(r"\s*(?://|/\*|\{|(?:export|const|let|var)\s|module\.exp
 _TWICE = re.compile(r"Cannot declare (?P<place>\(.+\)) twice$")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """What stands in a file."""
 
     path: Path

@@ -18,8 +18,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from manager.config.section import Section, shown
 from manager.plugins import DRIVERS, PluginError, Plugins
@@ -36,8 +37,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _MENDED = "a package that keeps to what CONTRIBUTING says of connection types"
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionType:
+class ConnectionType(msgspec.Struct, frozen=True):
     """How the table of one connection type is read."""
 
     name: str
@@ -47,7 +47,7 @@ class ConnectionType:
     """What its addresses begin with."""
     example: str
     """Such an address."""
-    ports: Mapping[str, int | None] = field(default_factory=dict)
+    ports: Mapping[str, int | None] = msgspec.field(default_factory=dict)
     """Of the schemes that only this type knows, the port where an address names none."""
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from manager.bounds import BOUNDS, contradictions
 from manager.config.installed import as_policy
@@ -17,13 +19,12 @@ from manager.settings import Policy
 _A_NAME = "1 to 64 characters that can be seen"
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True):
     """A policy, its name, and where its numbers come from that are not built in."""
 
     name: str = "default"
     policy: Policy = PRESETS["default"]
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Policies:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 from rich.color import Color
 
@@ -18,7 +16,7 @@ from tui.phases import TONES
 from tui.preferences import Preferences
 
 SHIPPED = ["ansi", "trunkline-colourblind", "trunkline-contrast", "trunkline-dark", "trunkline-light"]
-TEXT_TONES = [field.name for field in fields(themes.Tones) if field.name != "rule"]
+TEXT_TONES = [name for name in themes.Tones.__struct_fields__ if name != "rule"]
 
 
 def test_the_contrast_is_that_of_the_standard():

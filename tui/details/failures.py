@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from manager.history import SeenFailure
 from manager.model import Failure, FailureClass
@@ -23,8 +24,7 @@ MEANINGS = {
 }
 
 
-@dataclass(slots=True)
-class _Alike:
+class _Alike(msgspec.Struct):
     failure: Failure
     probe: str
     first: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from manager.effective import SettingRow
 from manager.history import History
@@ -10,8 +10,7 @@ from manager.model import Status
 from tui.row import Feedback
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """One connection at one instant."""
 
     status: Status

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui.log.entry import Entry, Level
 from tui.log.store import LogStore, position
@@ -11,8 +11,7 @@ SLICE = 2_500
 """Entries looked at in one go, a few milliseconds' work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """What an entry must be to be shown; what is left empty asks for nothing."""
 
     level: Level = Level.CHANGE

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
+
+import msgspec
 
 from tui.log.entry import Entry, Kind, Level, LogLine
 from tui.sanitise import clean
@@ -28,8 +29,7 @@ def position(entries: list[Entry], number: int) -> int:
     return bisect_left(entries, number, key=_NUMBER)
 
 
-@dataclass(frozen=True, slots=True)
-class Floors:
+class Floors(msgspec.Struct, frozen=True):
     """Numbers below which nothing is kept, or no detail."""
 
     any: int

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from tui.log.entry import Entry, Level
 from tui.log.sieve import SLICE, Filter, Sieve
@@ -12,8 +13,7 @@ _LEVELS = (Level.CHANGE, Level.PROBLEM, Level.DETAIL)
 """In the order in which they are gone through, the first at the start."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """Where a search began."""
 
     cursor: Entry | None

@@ -11,8 +11,9 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeGuard, TypeVar
+
+import msgspec
 
 from manager.model import Facts
 from manager.plugins import ROWS, PluginError, Plugins
@@ -27,8 +28,7 @@ Told = TypeVar("Told")
 _LONGEST_TITLE = 24
 
 
-@dataclass(frozen=True, slots=True)
-class TypeRows:
+class TypeRows(msgspec.Struct, frozen=True):
     """How one connection type is shown."""
 
     title: str

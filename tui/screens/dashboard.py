@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 import platformdirs
 from textual import events
 from textual.app import ComposeResult
@@ -52,8 +52,7 @@ def _key(key: str, action: str, description: str, help_text: str, *, show: bool 
     return Binding(key, action, description, tooltip=help_text, show=show, id=action.removeprefix("app."))
 
 
-@dataclass(frozen=True, slots=True)
-class ExtraKey:
+class ExtraKey(msgspec.Struct, frozen=True):
     """A key that somebody else puts on the dashboard."""
 
     key: str

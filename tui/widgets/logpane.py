@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 
+import msgspec
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
@@ -28,8 +28,7 @@ TALL = 30
 """Lines of the screen from which the log takes a quarter of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(msgspec.Struct, frozen=True):
     """One thing that the heading says; where there is no room, the highest rank goes first."""
 
     rank: int

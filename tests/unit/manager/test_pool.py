@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from manager.endpoint import parse_endpoint
 from manager.engine.ejection import FIRST, LONGEST, Ejections
