@@ -20,7 +20,7 @@ from manager.effective import SettingRow
 from manager.errors import ManagerGoneError, TrunklineError
 from manager.events import Event, Gap
 from manager.history import History
-from manager.model import Outcome, Position, Result, Snapshot
+from manager.model import Outcome, Phase, Position, Result, Snapshot, Status
 from manager.settings import ConnectionSettings
 from manager.wire import WireMessage
 
@@ -72,6 +72,25 @@ class EmbeddedClient:
         self._door = threading.Lock()
         """Held to hand something over to the loop, and to end that for good (`_manager` is None then)."""
         self._thread = threading.Thread(target=self._run, name="manager", daemon=True)
+
+    @property
+    def expected(self) -> tuple[Status, ...]:
+        """How the connections stand when the manager begins: what can be shown before it is loaded."""
+        now = time.time()
+        return tuple(
+            Status(
+                name=settings.name,
+                type=settings.type,
+                group=settings.group or settings.endpoints[0].host,
+                phase=Phase.CONNECTING,
+                since=now,
+                weight=settings.weight,
+                endpoint=settings.endpoints[0].label,
+                max_attempts=settings.policy.max_attempts,
+                threshold=settings.policy.unhealthy_threshold,
+            )
+            for settings in self._connections
+        )
 
     # --- life -------------------------------------------------------------------------------------------
 

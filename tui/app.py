@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import ClassVar
@@ -19,6 +19,7 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.widget import Widget
 
 from manager.client import ManagerClient
+from manager.model import Status
 from tui import glyphs, palette, themes
 from tui.driver import ThriftyDriver
 from tui.line import Ink
@@ -26,7 +27,6 @@ from tui.preferences import Preferences
 from tui.readonly import ReadOnlyClient
 from tui.screens.covering import CoveringScreen
 from tui.screens.dashboard import Dashboard, ExtraKey
-from tui.screens.themes import ThemeScreen
 from tui.themes import Palette
 
 __all__ = ["ExtraKey", "TrunklineApp"]
@@ -58,6 +58,7 @@ class TrunklineApp(App[None], inherit_bindings=False):
         title: str = "",
         preferences: Preferences | None = None,
         keys: Sequence[ExtraKey] = (),
+        expected: Iterable[Status] = (),
     ) -> None:
         """Prepare.
 
@@ -66,6 +67,7 @@ class TrunklineApp(App[None], inherit_bindings=False):
             title: stands in the header; empty for none.
             preferences: theme, signs, keys… of who looks; `NO_COLOR` overrules the theme.
             keys: more keys for the footer.
+            expected: what is shown until the manager tells how its connections stand.
 
         Raises:
             manager.errors.TrunklineError: the theme is not there or is wrong.
@@ -87,7 +89,12 @@ class TrunklineApp(App[None], inherit_bindings=False):
         self._ink.tempo.written = self._written
         self.set_keymap({identity: ",".join(chosen) for identity, chosen in wanted.keys.items()})
         seen = ReadOnlyClient(client) if wanted.read_only else client
-        self._dashboard = Dashboard(seen, self._ink, title=title, keys=keys, read_only=wanted.read_only)
+        self.begin: Callable[[], None] = _nothing
+        """Called once, when the first frame is on its way to the terminal."""
+        self._dashboard = Dashboard(
+            seen, self._ink, title=title, keys=keys, read_only=wanted.read_only, begin=self._begin
+        )
+        self._dashboard.board.expect(expected)
 
     def _theme_name(self, asked: str | None) -> str:
         if "NO_COLOR" in os.environ:
@@ -138,6 +145,8 @@ class TrunklineApp(App[None], inherit_bindings=False):
         self.push_screen(palette.Palette())
 
     def action_themes(self) -> None:
+        from tui.screens.themes import ThemeScreen  # noqa: PLC0415 - imported when it is asked for
+
         self.push_screen(ThemeScreen(self._ink, self.wear))
 
     def action_privacy(self) -> None:
@@ -156,6 +165,9 @@ class TrunklineApp(App[None], inherit_bindings=False):
         error = self._exception
         log.critical("the dashboard failed", exc_info=error)
         self.panic(f"trunkline: the dashboard failed ({type(error).__name__}); the log has the details")
+
+    def _begin(self) -> None:
+        self.begin()
 
     def get_default_screen(self) -> Screen[None]:
         return self._dashboard
@@ -182,3 +194,7 @@ class TrunklineApp(App[None], inherit_bindings=False):
 
         for number in _ENDING:
             self._handlers[number] = signal.signal(number, end)
+
+
+def _nothing() -> None:
+    """Begin where a manager runs already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 from manager.events import BudgetChanged, ConnectionEvent, Event, Muted, Removed, Unmuted, replay_mutes
 from manager.model import BudgetStatus, MuteStatus, Position, Snapshot, Status
@@ -46,6 +47,14 @@ class Board:
         """Another number when connections have come, gone or moved, so that rows stand elsewhere."""
         self.changed_at: dict[str, float] = {}
         """When a connection was last in another phase, by the manager's wall clock."""
+
+    def expect(self, statuses: Iterable[Status]) -> None:
+        """Hold what a manager is going to begin with, until it tells how it stands."""
+        self.statuses = {status.name: status for status in statuses}
+        self.health = 0 if self.statuses else None
+        self.loaded = bool(self.statuses)
+        self.version += 1
+        self.arrangement += 1
 
     def load(self, snapshot: Snapshot, monotonic: float) -> None:
         """Begin anew from a snapshot that was taken when this machine's monotonic clock said `monotonic`."""

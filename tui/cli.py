@@ -7,6 +7,7 @@ command line or the settings are wrong; 3 another trunkline holds this configura
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,6 +86,8 @@ def main(
     """
     context.obj = Where(path, services)
     if context.invoked_subcommand is None:
+        # What is loaded from here to the first frame stays: nobody is to wait while garbage is sought in it.
+        gc.disable()
         from tui.commands.attaching import equipped  # noqa: PLC0415 - where a command attaches, it imports this
         from tui.commands.dashboard import open_dashboard  # noqa: PLC0415 - no command but this has a screen
 

@@ -55,6 +55,7 @@ def run_demo(seed: int | None, *, theme: str | None = None) -> int:
             title=f"demo, seed {seed}",
             preferences=Preferences(theme=theme),
             keys=demo_keys(thread, narrator),
+            expected=client.expected,
         )
         thread.begin(lambda running: play(running, story(seed), narrator.heard))
         return run_app(app, client)

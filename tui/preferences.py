@@ -14,7 +14,7 @@ import platformdirs
 
 from manager.config.document import read_document
 from manager.config.section import Section, kind_of, nearest_of, shown
-from tui import keymap, themes
+from tui import themes
 
 _A_KEY = 'a key, or several in an array: "x", "ctrl+x", "f5", ["k", "up"]'
 
@@ -69,9 +69,14 @@ def load(path: Path) -> Preferences:
 
 
 def _keys(root: Section) -> dict[str, tuple[str, ...]]:
+    pairs = list(root.pairs("keys", "a table: [keys]"))
+    if not pairs:
+        return {}
+    from tui import keymap  # noqa: PLC0415 - it knows every screen, and none is needed where no key is chosen
+
     known = keymap.defaults()
     chosen: dict[str, tuple[str, ...]] = {}
-    for place, identity, value in root.pairs("keys", "a table: [keys]"):
+    for place, identity, value in pairs:
         keys = _read(value)
         if identity not in known:
             nearest = nearest_of(identity, list(known))

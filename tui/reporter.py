@@ -10,7 +10,7 @@ import msgspec
 from manager.errors import TrunklineError
 from manager.events import Event
 from manager.model import Status
-from tui import incident, statefile
+from tui import statefile
 from tui.board import Board
 from tui.line import Ink
 from tui.outages import Outages
@@ -43,6 +43,8 @@ class Reporter:
         Raises:
             TrunklineError: there was none, or the file cannot be written.
         """
+        from tui import incident  # noqa: PLC0415 - imported when a report is asked for
+
         statuses = self._board.statuses
         self._outages.settle(statuses, now)
         outage = self._outages.find(*(selected.name, selected.group) if selected else ())

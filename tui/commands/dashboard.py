@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -15,6 +15,7 @@ import msgspec
 from manager.client import ManagerClient
 from manager.errors import TrunklineError
 from manager.lock import InstanceLock
+from manager.model import Status
 from manager.places import default_path
 from manager.service import inquiry
 from manager.service.address import Address, Named, NetworkAddress
@@ -52,7 +53,7 @@ def _own(path: Path | None, wishes: Wishes) -> NoReturn:
     configuration = configured(path)
     need_terminal()
     client = client_of(configuration)
-    app, chosen = _app(client, configuration.path.stem, wishes)
+    app, chosen = _app(client, configuration.path.stem, wishes, client.expected)
     with told(HELD), InstanceLock(configuration.path):
         sys.exit(run_app(app, client, mouse=chosen.mouse))
 
@@ -95,10 +96,12 @@ def _usual_label(address: Address) -> str:
     return address.stem
 
 
-def _app(client: ManagerClient, title: str, wishes: Wishes) -> tuple[TrunklineApp, Preferences]:
+def _app(
+    client: ManagerClient, title: str, wishes: Wishes, expected: Iterable[Status] = ()
+) -> tuple[TrunklineApp, Preferences]:
     with told(BAD_SETTINGS):
         chosen = msgspec.structs.replace(preferences.load(preferences.default_path()), **wishes)
-        return TrunklineApp(client, title=title, preferences=chosen), chosen
+        return TrunklineApp(client, title=title, preferences=chosen, expected=expected), chosen
 
 
 def need_terminal() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import platformdirs
@@ -12,6 +12,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.screen import Screen
 
 from manager.client import ManagerClient, Reload
@@ -19,15 +20,11 @@ from manager.errors import TrunklineError
 from manager.events import Event
 from tui import clipboard, consequences, formats
 from tui.board import Board, Change
+from tui.columns import WIDE
 from tui.follower import Follower
 from tui.line import Ink
 from tui.pace import CALM, URGENT, Pace
 from tui.reporter import Reporter
-from tui.screens.covering import CoveringScreen
-from tui.screens.details import DetailsScreen
-from tui.screens.health import HealthScreen
-from tui.screens.help import HelpScreen, KeySection, keys_of
-from tui.screens.wire import WireScreen
 from tui.sentences import log_line
 from tui.widgets.connections import Connections
 from tui.widgets.footer import keys_here
@@ -36,6 +33,12 @@ from tui.widgets.lastline import LastLine
 from tui.widgets.logpane import TALL, LogPane
 from tui.widgets.table import ConnectionTable
 from tui.widgets.verdicts import VerdictLines
+
+if TYPE_CHECKING:
+    from tui.screens.covering import CoveringScreen
+    from tui.screens.help import KeySection
+
+# ruff: noqa: PLC0415 - a screen that lies over this one is imported when it is asked for: the first frame needs none
 
 _ROWS_ORDER = (
     "reconnect", "refresh_all", "open", "fold", "problem", "filter", "switch_pane", "extra", "skip",
@@ -65,8 +68,6 @@ class Dashboard(Screen[None], inherit_bindings=False):
     """The one screen that stays."""
 
     AUTO_FOCUS = "#rows"
-    HORIZONTAL_BREAKPOINTS = [(0, "-small"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         _key(
             "R", "reconnect_all", "reconnect all",
@@ -98,9 +99,11 @@ class Dashboard(Screen[None], inherit_bindings=False):
         *,
         title: str,
         keys: Sequence[ExtraKey],
+        begin: Callable[[], None],
         read_only: bool = False,
     ) -> None:
         super().__init__()
+        self._begin = begin
         self._ink = ink
         self._read_only = read_only
         self.board = Board()
@@ -125,6 +128,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self._last_line = LastLine(ink, self._keys)
 
     def compose(self) -> ComposeResult:
+        self._fit(self.app.size)
         with Horizontal(id="header"):
             yield self._gauge
             with Vertical(id="judgement"):
@@ -135,6 +139,12 @@ class Dashboard(Screen[None], inherit_bindings=False):
         yield self._last_line
 
     def on_mount(self) -> None:
+        self._verdicts.update()
+        self.call_after_refresh(self._follow)
+
+    def _follow(self) -> None:
+        """Have the manager begin, and follow it; what it loads would hold up the first frame."""
+        self._begin()
         self.run_worker(self._follower.run(), name="events", exit_on_error=False)
 
     # What comes from the manager (called by the follower)
@@ -195,8 +205,13 @@ class Dashboard(Screen[None], inherit_bindings=False):
             self._log.rest(False)
 
     def on_resize(self, event: events.Resize) -> None:
-        self._log.fit(event.size.height)
+        self._fit(event.size)
         self.call_after_refresh(self._draw_board)
+
+    def _fit(self, size: Size) -> None:
+        self.set_class(size.width >= WIDE, "-wide")
+        self.set_class(size.height >= TALL, "-tall")
+        self._log.fit(size.height)
 
     # The last line
 
@@ -249,6 +264,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self._connections.display = not self._log.large
 
     def on_connection_table_details_asked(self, message: ConnectionTable.DetailsAsked) -> None:
+        from tui.screens.details import DetailsScreen
+
         self.app.push_screen(
             DetailsScreen(
                 self._ink,
@@ -267,6 +284,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self._show_wire(message.name)
 
     def _show_wire(self, name: str) -> None:
+        from tui.screens.wire import WireScreen
+
         self.app.push_screen(WireScreen(self._ink, self, self._client, self.board, name))
 
     def on_connection_table_cursor_moved(self) -> None:
@@ -329,9 +348,13 @@ class Dashboard(Screen[None], inherit_bindings=False):
         (self._connections.table if self._in_log else self._log.log_lines).focus()
 
     def action_health(self) -> None:
+        from tui.screens.health import HealthScreen
+
         self.app.push_screen(HealthScreen(self._ink, self, self.board))
 
     def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
         self.app.push_screen(HelpScreen(self._ink, self._key_sections()))
 
     def action_quit(self) -> None:
@@ -357,6 +380,8 @@ class Dashboard(Screen[None], inherit_bindings=False):
     # Help
 
     def _key_sections(self) -> list[KeySection]:
+        from tui.screens.help import keys_of
+
         panes = [
             ("Connections", keys_of(self.app, self._connections, self._connections.table)),
             ("Event log", keys_of(self.app, self._log.log_lines)),

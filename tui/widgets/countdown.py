@@ -31,12 +31,15 @@ class CountdownCells(Widget):
     def __init__(self, table: ConnectionTable, *, id: str) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
         self._table = table
-        self._column = 0
+        self._place = (0, 0)
+        self.display = False
 
     def place(self, column: int, width: int) -> None:
         """Lie over `width` columns from `column` on."""
+        if (column, width) == self._place:
+            return
+        self._place = column, width
         self.display = width > 0
-        self._column = column
         self.styles.offset = (column, 0)
         self.styles.width = max(width, 1)
 
@@ -47,7 +50,7 @@ class CountdownCells(Widget):
     def render_line(self, y: int) -> Strip:
         """Cut the columns out of the table's line."""
         strip = self._table.line_strip(self._table.scroll_offset.y + y)
-        return strip.crop(self._column, self._column + self.size.width)
+        return strip.crop(self._place[0], self._place[0] + self.size.width)
 
 
 class Ticker:
@@ -62,35 +65,32 @@ class Ticker:
         self.seconds = seconds
         self.paused = False
         self._tick = tick
-        self._bar = 0
         self._shown: dict[int, tuple[int, str]] = {}
         """By line of the screen, how full its bar is and how many seconds stand there."""
         self._timer: Timer | None = None
-
-    def place(self, columns: Columns) -> None:
-        """Lie over the columns of bars and seconds."""
-        self._bar = columns.bar
-        self.bars.place(columns.bar_at, columns.bar)
-        self.seconds.place(columns.seconds_at, columns.seconds)
 
     def forget(self) -> None:
         """Take every line for one that was not seen yet."""
         self._shown = {}
 
-    def tick(self, countdowns: Mapping[int, Countdown]) -> None:
-        """Show these countdowns, by line of the screen."""
+    def tick(self, columns: Columns, countdowns: Mapping[int, Countdown]) -> None:
+        """Show these countdowns, by line of the screen, in the columns of bars and seconds."""
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
         if self.paused:
             return
+        if countdowns:
+            # Until there is one, nothing needs to lie over the table.
+            self.bars.place(columns.bar_at, columns.bar)
+            self.seconds.place(columns.seconds_at, columns.seconds)
         if self._tempo.held_up():
             self._timer = self.seconds.set_timer(_SLOW_TICK, self._tick)
             return
         now = time.monotonic()
         before, self._shown = self._shown, {}
         for y, countdown in countdowns.items():
-            full, words = math.ceil(countdown.left(now) * self._bar * 2), countdown.seconds(now)
+            full, words = math.ceil(countdown.left(now) * columns.bar * 2), countdown.seconds(now)
             self._shown[y] = full, words
             old = before.get(y)
             if old is None or old[0] != full:

@@ -105,10 +105,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         if not self._width:
             return
         said, old_cursor_at = self._said(), self._cursor_at
-        self._arrange()
-        self._forget_rows()
-        if self._fit_columns():
-            self._ticker.place(self._painter.columns)
+        if self._lay_out():
             self._refresh_all()
         else:
             says = self._said()
@@ -120,6 +117,12 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._refresh_index(self._cursor_at)
             self._keep_cursor_in_sight()
         self.tick()
+
+    def _lay_out(self) -> bool:
+        """Put lines and columns where they belong; whether columns stand elsewhere than before."""
+        self._arrange()
+        self._forget_rows()
+        return self._fit_columns()
 
     def _forget_rows(self) -> None:
         """Have the rows in sight described anew; those of many connections only when the whole is another."""
@@ -147,7 +150,7 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         view, board = self._view, self._view.board
         # An order by numbers may be another at every event; the usual one only when somebody has moved.
         order = board.position.seq if not view.ordering.troubles_first else board.arrangement
-        by = (order, board.arrangement, view.filter, view.ordering, self.size.height,
+        by = (order, board.arrangement, view.filter, view.ordering, self._width, self.size.height,
               frozenset(self._unfolded), self.selected_name)  # fmt: skip
         if by == self._arranged:
             return
@@ -366,7 +369,10 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Repaint the ticking cells that say something new."""
         top = self.scroll_offset.y
         rows = {index - top: row for index in self._seen() if (row := self._row(index)) is not None}
-        self._ticker.tick({y: row.countdown for y, row in rows.items() if row.countdown is not None})
+        self._ticker.tick(
+            self._painter.columns,
+            {y: row.countdown for y, row in rows.items() if row.countdown is not None},
+        )
 
     # Drawing
 
@@ -390,7 +396,6 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.tick()
 
     def on_resize(self) -> None:
-        self._arranged = self._fitted = None
         self.show()
         self._keep_cursor_in_sight()
 
@@ -402,6 +407,9 @@ class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Draw a line of what can be seen."""
+        if self._fitted is None:
+            # The first picture is drawn before this widget is told its size.
+            self._lay_out()
         return self.line_strip(self.scroll_offset.y + y)
 
     def line_strip(self, index: int) -> Strip:
