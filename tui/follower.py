@@ -16,8 +16,8 @@ from tui.board import Board
 AGAIN_AFTER = 2.0
 """Seconds until a manager that did not answer is asked again."""
 _ANSWER_WITHIN = 10.0
-_AT_ONCE = 500
-"""Events taken in a row before the screen gets its turn."""
+_TURN = 0.005
+"""Seconds for which events are taken in a row before keys and pictures get their turn."""
 
 
 class Viewer(Protocol):
@@ -82,7 +82,7 @@ class Follower:
 
     async def _read(self, position: Position) -> bool:
         """Pass events on; whether some were missed, so that a snapshot is needed."""
-        board, taken = self._viewer.board, 0
+        board, turn_over = self._viewer.board, time.monotonic() + _TURN
         stream = self._client.events(position)
         try:
             async for event in stream:
@@ -92,9 +92,9 @@ class Follower:
                     continue
                 self._told = Position(position.epoch, event.seq)
                 self._viewer.told(event, fresh=event.seq > board.position.seq)
-                taken += 1
-                if taken % _AT_ONCE == 0:
+                if time.monotonic() >= turn_over:
                     await asyncio.sleep(0)
+                    turn_over = time.monotonic() + _TURN
             return False
         finally:
             if isinstance(stream, AsyncGenerator):
