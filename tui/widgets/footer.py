@@ -57,6 +57,8 @@ class KeyLine(OneLine):
         self._keys = keys
         self.notice = ""
         """A sentence that takes the place of the keys."""
+        self.instead: OneLine | None = None
+        """What is drawn in its place, and lies below: it comes and goes without a new layout."""
 
     def say(self, notice: str) -> None:
         """Show a sentence, or the keys again."""
@@ -64,7 +66,9 @@ class KeyLine(OneLine):
         self.update()
 
     def draw(self) -> Strip:
-        """Draw the keys that there is room for."""
+        """Draw the keys that there is room for, or what takes their place."""
+        if self.instead is not None:
+            return self.instead.draw()
         width = self.size.width
         line = Line(self._ink, width, self._ink.palette.surfaces.footer).to(1)
         if self.notice:

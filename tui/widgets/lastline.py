@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from tui.line import Ink
 from tui.widgets.footer import KeyLine, Keys
+from tui.widgets.oneline import OneLine
 from tui.widgets.prompt import FilterLine, Question
 
 SHOWN_FOR = 6.0
@@ -68,8 +69,8 @@ class LastLine(Container):
     def __init__(self, ink: Ink, keys: Callable[[], Keys]) -> None:
         super().__init__(id="last-line")
         self._keys = KeyLine(ink, keys)
-        self._question = Question(ink)
-        self.typing = FilterLine(ink)
+        self._question = Question(ink, self._keys.update)
+        self.typing = FilterLine(ink, self._keys.update)
         self._return_to: Widget | None = None
         self._then: Callable[[], None] = _nothing
         self._changed: Callable[[str], None] = _ignore
@@ -78,9 +79,9 @@ class LastLine(Container):
         """What has been typed so far."""
 
     def compose(self) -> ComposeResult:
-        yield self._keys
         yield self._question
         yield self.typing
+        yield self._keys
 
     def update(self) -> None:
         """Show the keys that do something now."""
@@ -94,13 +95,13 @@ class LastLine(Container):
 
     def ask(self, question: Ask) -> None:
         """Ask; the next key is the answer."""
-        self._lend()
+        self._lend(self._question)
         self._then = question.then
         self._question.ask(question.sentence, question.keys)
 
     def edit(self, words: Edit) -> None:
         """Let words be typed."""
-        self._lend()
+        self._lend(self.typing)
         self._changed, self._words = words.changed, words.words
         self._entered = words.entered if isinstance(words, LastLine.Enter) else _ignore
         self.typing.open(words.label, words.words, words.hint, words.ways)
@@ -122,15 +123,15 @@ class LastLine(Container):
         if self._words.strip():
             self._entered(self._words)
 
-    def _lend(self) -> None:
-        if self._keys.display:
+    def _lend(self, prompt: OneLine) -> None:
+        if self._keys.instead is None:
             self._return_to = self.screen.focused
-        self._keys.display = False
+        self._keys.instead = prompt
 
     def _take_back(self) -> None:
-        self._keys.display = True
-        if self._return_to is not None:
-            self.screen.set_focus(self._return_to)
+        self._keys.instead = None
+        self._keys.update()
+        self.screen.set_focus(self._return_to)
 
 
 def _nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -27,30 +28,36 @@ class Question(OneLine, can_focus=True):
             super().__init__()
             self.yes = yes
 
-    def __init__(self, ink: Ink) -> None:
+    def __init__(self, ink: Ink, show: Callable[[], None]) -> None:
+        """Prepare; `show` is called when the line says something else."""
         super().__init__(id="question")
         self._ink = ink
+        self._show = show
         self._sentence = ""
         self._keys: tuple[str, ...] = ()
-        self.display = False
+        self._open = False
+
+    def allow_focus(self) -> bool:
+        """Take the keys only while something is asked."""
+        return self._open
 
     def ask(self, sentence: str, keys: tuple[str, ...]) -> None:
         """Show the question; the answer is yes by one of `keys`."""
         self._sentence, self._keys = sentence, keys
-        self.display = True
-        self.refresh()
+        self._open = True
+        self._show()
         self.screen.set_focus(self)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - Textual's signature
         """Every key is an answer, but one: what is typed on before the keys go elsewhere is a command."""
-        return self.display
+        return self._open
 
     def on_key(self, event: events.Key) -> None:
-        if not self.display:
+        if not self._open:
             return
         event.stop()
         event.prevent_default()
-        self.display = False
+        self._open = False
         self.post_message(self.Answered(event.key in self._keys))
 
     def draw(self) -> Strip:
@@ -77,28 +84,34 @@ class FilterLine(OneLine, can_focus=True):
     class Closed(Message):
         """The words stand."""
 
-    def __init__(self, ink: Ink) -> None:
+    def __init__(self, ink: Ink, show: Callable[[], None]) -> None:
+        """Prepare; `show` is called when the line says something else."""
         super().__init__(id="filter")
         self._ink = ink
+        self._show = show
         self._label = ""
         self._words = ""
         self._hint = ""
         self._ways = ""
-        self.display = False
+        self._open = False
+
+    def allow_focus(self) -> bool:
+        """Take the keys only while words are typed."""
+        return self._open
 
     def open(self, label: str, words: str, hint: str, ways: str) -> None:
         """Begin with the words that stand now; `hint` says what may be typed, `ways` how it ends."""
         self._label, self._words, self._hint, self._ways = label, words, hint, ways
-        self.display = True
-        self.refresh()
+        self._open = True
+        self._show()
         self.screen.set_focus(self)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - Textual's signature
         """Letters are words, not commands."""
-        return self.display and character is not None and character.isprintable()
+        return self._open and character is not None and character.isprintable()
 
     def on_key(self, event: events.Key) -> None:
-        if not self.display:
+        if not self._open:
             return
         if event.is_printable and event.character is not None:
             self._set(self._words + event.character)
@@ -115,7 +128,7 @@ class FilterLine(OneLine, can_focus=True):
         self._set(self._words + clean(event.text.strip()))
 
     def action_keep(self) -> None:
-        self.display = False
+        self._open = False
         self.post_message(self.Closed())
 
     def action_clear(self) -> None:
@@ -124,7 +137,7 @@ class FilterLine(OneLine, can_focus=True):
 
     def _set(self, words: str) -> None:
         self._words = words[:_LONGEST]
-        self.refresh()
+        self._show()
         self.post_message(self.Changed(self._words))
 
     def draw(self) -> Strip:
