@@ -11,8 +11,8 @@ from tui import phases
 
 _LATENCY_STEP = 4 / 3
 """A latency is shown anew when it has moved by a third,"""
-_LATENCY_JITTER = 0.005
-"""and by more than the seconds that a busy machine adds to any round trip."""
+_LATENCY_JITTER = 0.010
+"""and by more than the seconds that a busy machine adds to many round trips."""
 
 
 class Change(enum.IntEnum):
@@ -113,15 +113,17 @@ class Board:
         return Change.NONE
 
     def latency(self, name: str) -> float | None:
-        """Return the latency to show for a connection: one that moves only by a third."""
+        """Return the latency to show for a connection: the usual one, which moves only by a third."""
         return self._latencies.get(name)
 
     def _note_latency(self, status: Status) -> bool:
         """Take a latency in; whether another is to be shown."""
-        latency, shown = status.latency, self._latencies.get(status.name)
+        latency, shown = phases.round_trip(status), self._latencies.get(status.name)
         if latency is None:
             return self._latencies.pop(status.name, None) is not None
-        if shown is None or _moved(shown, latency):
+        # What was measured once or twice is not the usual yet.
+        settled = status.usual_latency is not None
+        if shown is None or (settled and _moved(shown, latency)):
             self._latencies[status.name] = latency
             return True
         return False

@@ -17,7 +17,7 @@ KEYS: Mapping[str, Callable[[Status], float | str]] = {
     "phase": lambda status: status.phase.value,
     "group": lambda status: status.group.lower(),
     "endpoint": lambda status: status.endpoint.lower(),
-    "latency": lambda status: _NEVER if status.latency is None else status.latency,
+    "latency": lambda status: _NEVER if (seconds := phases.round_trip(status)) is None else seconds,
     "attempt": lambda status: -status.attempt,
     "since": lambda status: -status.since,
     "drops": lambda status: -status.drops,

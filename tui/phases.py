@@ -66,6 +66,13 @@ def slow(status: Status) -> bool:
     return status.phase is Phase.UP and bool(status.costs)
 
 
+def round_trip(status: Status) -> float | None:
+    """Return the round trip to show: the usual one, for jitter leaves it alone; the last where that is slow."""
+    if status.usual_latency is None or status.latency is None or slow(status):
+        return status.latency
+    return status.usual_latency
+
+
 def attention(status: Status) -> int:
     """Return how far up in its section a connection belongs: 0 is the worst, 5 is well."""
     return 3 if slow(status) else _ATTENTION[status.phase]

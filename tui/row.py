@@ -135,7 +135,7 @@ def fold_row(statuses: Sequence[Status], where: str, clock_offset: float) -> Row
     hosts = Counter(status.group for status in statuses)
     spread = formats.plural(len(hosts), "host")
     if phases.well(first):
-        slowest = max((status.latency or 0.0 for status in statuses), default=0.0)
+        slowest = max((phases.round_trip(status) or 0.0 for status in statuses), default=0.0)
         return Row(
             phase=first.phase,
             tone="good",

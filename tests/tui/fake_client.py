@@ -181,7 +181,8 @@ def connection(name: str, type_name: str = "sip", phase: Phase = Phase.UP, **fie
     host = str(fields.pop("host", "pbx1"))
     usual: dict[str, object] = {"group": host, "endpoint": _endpoint(type_name, host), "since": now - 60}
     if phase is Phase.UP:
-        usual |= {"latency": 0.012, "usual_latency": 0.012, "stable": True, "up_since": now - 3600}
+        latency = fields.get("latency", 0.012)
+        usual |= {"latency": latency, "usual_latency": latency, "stable": True, "up_since": now - 3600}
         usual["facts"] = FACTS.get(type_name, {})
     elif phase is Phase.SUSPECT:
         usual |= {"latency": 0.012, "failures": 1, "failure": NO_ANSWER, "up_since": now - 3600}

@@ -14,7 +14,7 @@ from manager.events import Added, BudgetChanged, FactsChanged, ProbeAnswered, Re
 from manager.model import BudgetStatus, Phase
 from tests.tui.conftest import row_of, screen_text, seen, text_gone, text_seen
 from tests.tui.driving import app_of, log, rows
-from tests.tui.fake_client import CLOCK_AHEAD, connection, waiting
+from tests.tui.fake_client import CLOCK_AHEAD, connection, slow, waiting
 
 
 async def test_a_change_of_phase_is_in_the_row_the_header_and_the_log():
@@ -28,17 +28,35 @@ async def test_a_change_of_phase_is_in_the_row_the_header_and_the_log():
         assert "degraded" in "\n".join(screen_text(app))
 
 
-async def test_latency_is_shown_anew_only_when_it_moves_by_a_third():
+async def test_the_usual_latency_is_shown_and_shown_anew_only_when_it_moves_by_a_third():
     app, client = app_of(connection("desk", latency=0.100))
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "100 ms")
-        for latency, shown in ((0.120, "100 ms"), (0.134, "134 ms"), (0.110, "134 ms"), (0.099, "99 ms")):
-            event = client.emit(
-                ProbeAnswered, status=replace(client.statuses["desk"], latency=latency), probe="heartbeat"
-            )
+        for usual, shown in ((0.120, "100 ms"), (0.134, "134 ms"), (0.110, "134 ms"), (0.099, "99 ms")):
+            status = replace(client.statuses["desk"], latency=usual + 0.04, usual_latency=usual)
+            event = client.emit(ProbeAnswered, status=status, probe="heartbeat")
             await seen(pilot, lambda event=event: app.screen.board.position.seq == event.seq)
             await text_seen(pilot, shown)
         assert "Events ─ following · changes · 0" in "\n".join(screen_text(app))
+
+
+async def test_a_latency_that_is_too_slow_is_shown_at_once():
+    app, client = app_of(connection("desk"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_seen(pilot, "12 ms")
+        client.emit(ProbeAnswered, status=slow("desk"), probe="heartbeat")
+        await seen(pilot, lambda: "240 ms  " in row_of(app, "desk"))
+
+
+async def test_until_there_is_a_usual_latency_the_first_one_stays():
+    app, client = app_of(connection("desk", latency=0.100, usual_latency=None))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_seen(pilot, "100 ms")
+        for latency, usual, shown in ((0.200, None, "100 ms"), (0.210, 0.200, "200 ms")):
+            status = replace(client.statuses["desk"], latency=latency, usual_latency=usual)
+            event = client.emit(ProbeAnswered, status=status, probe="heartbeat")
+            await seen(pilot, lambda event=event: app.screen.board.position.seq == event.seq)
+            await text_seen(pilot, shown)
 
 
 async def test_new_facts_are_shown():

@@ -110,7 +110,7 @@ async def test_an_order_by_numbers_follows_them():
         await text_seen(pilot, "SIP")
         await pilot.press("o", "ctrl+u", *"latency", "enter")
         await seen(pilot, lambda: names_of(app) == ["a", "b"])
-        client.change("b", latency=0.01)
+        client.change("b", latency=0.01, usual_latency=0.01)
         await seen(pilot, lambda: names_of(app) == ["b", "a"])
 
 

@@ -27,8 +27,12 @@ def write(writer: Writer, subject: Subject) -> None:
     address = f" at {status.address}" if status.address else ""
     writer.field("endpoint", f"{status.endpoint}{address}")
     writer.field("group", status.group)
-    if subject.latency is not None:
-        writer.field("latency", formats.latency(subject.latency))
+    if status.latency is not None:
+        last = f"the last heartbeat took {formats.latency(status.latency)}"
+        usual = (
+            f" · usually {formats.latency(status.usual_latency)}" if status.usual_latency is not None else ""
+        )
+        writer.field("latency", last + usual)
     writer.field("sessions", _sessions(status, now))
 
 

@@ -18,7 +18,5 @@ class Subject(msgspec.Struct, frozen=True):
     settings: tuple[SettingRow, ...]
     now: float
     """Wall time."""
-    latency: float | None = None
-    """The round trip to show; it lags behind the status so that numbers do not dance."""
     feedback: Feedback | None = None
     """What became of an operator's command."""

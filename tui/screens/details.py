@@ -207,7 +207,6 @@ class DetailsScreen(CoveringScreen):
             self._history,
             self._settings,
             time.time(),
-            self._board.latency(self._connection),
             self._operator.feedback_of(self._connection),
         )
         standing.write(writer, subject)
