@@ -132,6 +132,11 @@ async def quiet() -> list[Row]:
 
         with running(CALM + connections(port, NUMBER, group=4)) as screen:
             await asyncio.to_thread(screen.shows, f"{NUMBER} up")
+            answered = 0
+            while answered < NUMBER:
+                # Until then a row has no latency yet.
+                await asyncio.to_thread(screen.read, 0.5)
+                answered += await server.ask("pings")
             await asyncio.to_thread(screen.settled)
             await server.ask("pings")
             spent = await asyncio.to_thread(screen.spent, WINDOW)

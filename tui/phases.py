@@ -67,7 +67,7 @@ def slow(status: Status) -> bool:
 
 
 def round_trip(status: Status) -> float | None:
-    """Return the round trip to show: the usual one, for jitter leaves it alone; the last where that is slow."""
+    """Return the round trip to show: the usual one, free of jitter; the last where that is slow."""
     if status.usual_latency is None or status.latency is None or slow(status):
         return status.latency
     return status.usual_latency

@@ -13,10 +13,16 @@ from pathlib import Path
 
 from manager.model import Phase
 from tests.tui.fake_client import FakeClient, connection, exchange, waiting
-from tui.app import TrunklineApp
-from tui.watchdog import Watchdog
+from tui import pace, tempo, watchdog
 
 folder, story = Path(sys.argv[1]), sys.argv[2]
+if story != "calm":
+    # A flood takes as long as the pictures do that fill the terminal.
+    pace.URGENT = pace.CALM = pace.BUSY = 0.01
+    tempo.RATE = 100_000_000
+    watchdog._LAST_WORDS = 0.5
+
+from tui.app import TrunklineApp  # noqa: E402 - it takes the pace up as it is
 
 
 def leave(name: str, text: str) -> None:
@@ -61,7 +67,8 @@ def give_up() -> None:
 statuses = exchange() if story != "calm" else [connection("desk"), connection("ami", "ami")]
 client = FakeClient(*statuses)
 app = Program(client)
-with Watchdog(give_up, grace=1.0):
+# One that stands still does not end in good order, however long it is waited for.
+with watchdog.Watchdog(give_up, grace=1.0 if story == "calm" else 0.2):
     app.run(mouse=False)
 leave("ended", "in good order")
 sys.exit(app.return_code or 0)

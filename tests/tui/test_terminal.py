@@ -20,6 +20,8 @@ import pytest
 from tui import watchdog
 
 ROOT = Path(__file__).parents[2]
+NEARLY_FULL = 20
+"""Writes that wait for the terminal; at thirty Textual's loop stands still."""
 LEAVES_THE_ALTERNATE_SCREEN = b"\x1b[?1049l"
 
 
@@ -63,6 +65,21 @@ class Terminal:
             else:
                 time.sleep(0.02)
 
+    def until_quiet(self) -> None:
+        """Wait until nothing has been written for longer than anything that ticks takes.
+
+        That is counted in turns of the program's own loop: a slow one must not be taken for a quiet one.
+        """
+        beats: set[str] = set()
+
+        def quiet() -> bool:
+            if self.read(0.02):
+                beats.clear()
+            beats.add(self.trace("beat"))
+            return len(beats) > 60
+
+        self.until(quiet, reading=False)
+
     def ended(self) -> bool:
         if self.code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -77,9 +94,9 @@ class Terminal:
             return ""
 
     def frozen(self) -> bool:
-        """Whether the loop has left no trace for a while."""
-        beat = self.trace("beat")
-        return bool(beat) and time.monotonic() - float(beat) > 3.0
+        """Whether the loop has left no trace for a while, and the last one before a queue that is full."""
+        beat, waiting = self.trace("beat"), int(self.trace("waiting") or 0)
+        return bool(beat) and waiting >= NEARLY_FULL and time.monotonic() - float(beat) > 1.0
 
     def hang_up(self) -> None:
         if self.master >= 0:
@@ -147,11 +164,11 @@ def test_a_busy_program_goes_on_while_its_terminal_does_not_read_and_shows_the_n
 
     def gone_on() -> bool:
         beats.add(terminal.trace("beat"))
-        assert not terminal.frozen()
-        return len(beats) > 150
+        # It draws fast enough here to have filled the queue long before, if it went on drawing.
+        assert int(terminal.trace("waiting")) < NEARLY_FULL
+        return len(beats) > 50
 
     terminal.until(gone_on, reading=False)
-    assert int(terminal.trace("waiting")) < 30
     terminal.until(lambda: terminal.trace("waiting") == "0")
     terminal.until(lambda: b"slow terminal" in terminal.output)
 
@@ -186,23 +203,14 @@ def test_a_terminal_that_reads_again_goes_on_where_it_was(start):
     assert not terminal.ended()
 
 
-@pytest.mark.parametrize(
-    ("key", "words"),
-    [(b"", b"desk"), (b"\r", b"Endpoints"), (b"w", b"nothing was sent"), (b"h", b"What cost it")],
-    ids=["dashboard", "details", "wire", "health"],
-)
-def test_nothing_is_written_while_nothing_happens(start, key, words):
+def test_nothing_is_written_while_nothing_happens(start):
     terminal = start("calm")
     terminal.until(lambda: b"desk" in terminal.output)
-    os.write(terminal.master, key)
-    terminal.until(lambda: words in terminal.output)
-    beats: set[str] = set()
-
-    def quiet() -> bool:
-        if terminal.read(0.02):
-            beats.clear()
-        beats.add(terminal.trace("beat"))
-        return len(beats) > 100
-
-    # Counted in turns of the program's own loop, so that a slow one is not taken for a quiet one.
-    terminal.until(quiet, reading=False)
+    terminal.until_quiet()
+    for key, words in ((b"\r", b"Endpoints"), (b"w", b"nothing was sent"), (b"h", b"What cost it")):
+        os.write(terminal.master, key)
+        terminal.until(lambda words=words: words in terminal.output)
+        terminal.until_quiet()
+        terminal.output = b""
+        os.write(terminal.master, b"\x1b")
+        terminal.until(lambda: b"Events" in terminal.output)
