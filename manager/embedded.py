@@ -20,7 +20,7 @@ from manager.effective import SettingRow
 from manager.errors import ManagerGoneError, TrunklineError
 from manager.events import Event, Gap
 from manager.history import History
-from manager.model import Outcome, Phase, Position, Result, Snapshot, Status
+from manager.model import Cost, Outcome, Phase, Position, Result, Snapshot, Status
 from manager.settings import ConnectionSettings
 from manager.wire import WireMessage
 
@@ -88,6 +88,7 @@ class EmbeddedClient:
                 endpoint=settings.endpoints[0].label,
                 max_attempts=settings.policy.max_attempts,
                 threshold=settings.policy.unhealthy_threshold,
+                costs=(Cost(100, Phase.CONNECTING.value),),
             )
             for settings in self._connections
         )

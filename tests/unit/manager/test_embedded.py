@@ -5,13 +5,14 @@ import threading
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from manager.client import Acknowledge, Mute, Pause, Reconnect, Refresh, Reload, Resume, Skip
 from manager.embedded import EmbeddedClient
 from manager.endpoint import parse_endpoint
 from manager.errors import ManagerGoneError, TrunklineError, UnknownConnectionError, UnknownGroupError
 from manager.events import ConnectionEvent, ReloadFailed, replay
-from manager.model import Phase
+from manager.model import Phase, Position
 from tests.engine.fakes import REFUSED, FakeServer, FakeSettings
 
 
@@ -65,6 +66,27 @@ async def test_a_countdown_is_skipped_a_trouble_acknowledged_and_a_group_muted_f
         server.open = None
         (result,) = await client.command(Skip(name="one"))
         assert result.status.phase is Phase.UP
+
+
+async def test_what_is_expected_is_what_the_manager_begins_with():
+    server = FakeServer()
+    client = EmbeddedClient(
+        [settings(), FakeSettings(name="two", endpoints=settings().endpoints, group="lab", weight=2.0)],
+        drivers={"fake": server.create},
+    )
+    expected = client.expected
+    with client:
+        snapshot = await client.snapshot()
+        events = client.events(Position(snapshot.position.epoch, 0))
+        begun = {}
+        async for event in events:
+            if isinstance(event, ConnectionEvent) and event.phase is Phase.CONNECTING:
+                begun[event.connection] = event.status
+            if len(begun) == len(expected):
+                break
+    for status in expected:
+        same = replace(begun[status.name], since=status.since, generation=0)
+        assert same == status
 
 
 async def test_the_events_from_the_start_lead_to_the_snapshot():
