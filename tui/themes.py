@@ -6,6 +6,7 @@ import importlib.resources
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,7 @@ class Palette(msgspec.Struct, frozen=True):
 
     def style(self, tone: str, surface: Style | None = None) -> Style:
         """Return the style of a tone on a surface; a reversed one keeps no colour of the tone."""
-        style: Style = getattr(self.tones, tone)
-        if surface is not None and surface.reverse:
-            return Style(reverse=True, bold=style.bold)
-        return Style(bgcolor=self.surfaces.screen) + style + surface
+        return _on(self.surfaces.screen, getattr(self.tones, tone), surface)
 
     def textual(self) -> Theme:
         """Return what Textual needs of it for its own parts (scrollbars)."""
@@ -91,6 +89,13 @@ class Palette(msgspec.Struct, frozen=True):
                 "ansi-foreground": "ansi_default",
             },
         )
+
+
+@lru_cache(maxsize=256)
+def _on(screen: Color, style: Style, surface: Style | None) -> Style:
+    if surface is not None and surface.reverse:
+        return Style(reverse=True, bold=style.bold)
+    return Style(bgcolor=screen) + style + surface
 
 
 def user_folder() -> Path:

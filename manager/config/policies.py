@@ -120,6 +120,9 @@ def _whole(name: str, policy: Policy, source: str) -> Chosen:
 
 def read_numbers(section: Section, given: Chosen) -> Chosen:
     """Read the numbers by which a connection is kept up; `given` are those that are not set here."""
+    if not any(name in section for name in Policy.__struct_fields__):
+        section.expect(Policy.__struct_fields__)
+        return given
     numbers: dict[str, Any] = {}
     for name in Policy.__struct_fields__:
         default = getattr(given.policy, name)
@@ -138,8 +141,7 @@ def read_numbers(section: Section, given: Chosen) -> Chosen:
     if len(section.notes.mistakes) > before:
         return given
     here = {name: section.notes.where(section.at(name)) for name in numbers if name in section}
-    # One mapping for all that set nothing of their own: a file may hold thousands of connections.
-    return Chosen(given.name, Policy(**numbers), {**given.sources, **here} if here else given.sources)
+    return Chosen(given.name, Policy(**numbers), {**given.sources, **here})
 
 
 def _listed(names: Iterable[str]) -> str:

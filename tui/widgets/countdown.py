@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 
 from tui.columns import Columns
 from tui.row import Countdown
 from tui.tempo import Tempo
+from tui.widgets.plainlines import PlainLines
 
 if TYPE_CHECKING:
     from tui.widgets.table import ConnectionTable
@@ -25,7 +25,7 @@ _SLOW_TICK = 2.0
 """The same on a slow terminal, or while it takes nothing."""
 
 
-class CountdownCells(Widget):
+class CountdownCells(PlainLines):
     """Shows columns of the table's lines; the terminal is sent them alone when they change."""
 
     def __init__(self, table: ConnectionTable, *, id: str) -> None:  # noqa: A002 - Textual's own name for it

@@ -14,7 +14,6 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 
 from tui import clipboard, formats, statefile
 from tui.columns import NARROW
@@ -28,6 +27,7 @@ from tui.log.view import LogView
 from tui.log.words import whole
 from tui.logline import Look, draw, text_at
 from tui.widgets.lastline import LastLine
+from tui.widgets.plainlines import PlainLines
 
 _SHIFT = 16
 """Cells by which a text too long for its line is moved at a time."""
@@ -45,7 +45,7 @@ def _move(key: str, action: str, description: str, name: str) -> Binding:
     return Binding(key, action, description, show=False, id=f"log.{name}")
 
 
-class EventLog(Widget, can_focus=True, inherit_bindings=False):
+class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
     """The lines, the newest last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

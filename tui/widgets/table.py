@@ -24,9 +24,10 @@ from tui.paint import RowPainter
 from tui.row import Row
 from tui.view import View
 from tui.widgets.countdown import CountdownCells, Ticker
+from tui.widgets.plainlines import PlainLines
 
 
-class ConnectionTable(ScrollView, can_focus=True, inherit_bindings=False):
+class ConnectionTable(PlainLines, ScrollView, can_focus=True, inherit_bindings=False):
     """Draws the lines, holds the cursor and ticks the countdowns that can be seen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
