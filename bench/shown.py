@@ -4,6 +4,8 @@ python -m bench.shown trivial
     a Textual app with Header and Footer and one line, and nothing else
 python -m bench.shown held FD NUMBER RATE
     the dashboard over a manager whose connections are no sockets; on the socket FD it is told what to do
+python -m bench.shown bare FD NUMBER RATE
+    that manager without the dashboard
 """
 
 from __future__ import annotations
@@ -137,6 +139,23 @@ def held(control: int, number: int, start_rate: int) -> int:
     from tui.app import TrunklineApp
     from tui.run import run_app
 
+    client = manager_of(control, number, start_rate)
+    return run_app(TrunklineApp(client, title="bench"), client)
+
+
+def bare(control: int, number: int, start_rate: int) -> int:
+    async def wait() -> None:
+        while any(not status.phase.connected for status in (await client.snapshot()).statuses):
+            await asyncio.sleep(0.5)
+        print(f"{number:,} up", flush=True)
+        await asyncio.get_running_loop().create_future()
+
+    with manager_of(control, number, start_rate) as client:
+        asyncio.run(wait())
+    return 0
+
+
+def manager_of(control: int, number: int, start_rate: int) -> EmbeddedClient:
     house = House(socket.socket(fileno=control))
     policy = Policy(start_rate=start_rate, base_delay=0.5, max_delay=1, jitter=0)
     settings = [
@@ -145,8 +164,7 @@ def held(control: int, number: int, start_rate: int) -> int:
         )
         for each in range(number)
     ]
-    client = EmbeddedClient(settings, drivers={"ami": house.create})
-    return run_app(TrunklineApp(client, title="bench"), client)
+    return EmbeddedClient(settings, drivers={"ami": house.create})
 
 
 def trivial() -> int:
@@ -167,4 +185,4 @@ def trivial() -> int:
 
 if __name__ == "__main__":
     kind, *numbers = sys.argv[1:]
-    sys.exit({"trivial": trivial, "held": held}[kind](*map(int, numbers)))
+    sys.exit({"trivial": trivial, "held": held, "bare": bare}[kind](*map(int, numbers)))

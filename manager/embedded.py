@@ -36,6 +36,8 @@ Answer = TypeVar("Answer")
 
 STOP_TIMEOUT = 4.0
 """Seconds that Logoff, un-REGISTER and closing get when the manager is stopped."""
+TOGETHER = 0.02
+"""Seconds after which more events may cross: to fetch each by itself would take longer than to show it."""
 
 
 class EmbeddedClient:
@@ -177,6 +179,7 @@ class EmbeddedClient:
             batch, position = await self.next_events(position)
             for event in batch:
                 yield event
+            await asyncio.sleep(TOGETHER)
 
     async def next_events(self, since: Position) -> tuple[list[Event | Gap], Position]:
         """Return the events after a position, as soon as there are any, and the position they lead to."""

@@ -7,6 +7,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
+from manager import embedded
 from manager.client import Acknowledge, Mute, Pause, Reconnect, Refresh, Reload, Resume, Skip
 from manager.embedded import EmbeddedClient
 from manager.endpoint import parse_endpoint
@@ -103,6 +104,22 @@ async def test_the_events_from_the_start_lead_to_the_snapshot():
                 if event.seq == snapshot.position.seq:
                     break
         assert replay(seen) == {status.name: status for status in snapshot.statuses}
+
+
+async def test_events_that_follow_each_other_cross_together(monkeypatch):
+    asked: list[float] = []
+
+    async def next_events(since):
+        asked.append(asyncio.get_running_loop().time())
+        return [f"event {len(asked)}"], since
+
+    client = EmbeddedClient([settings()])
+    monkeypatch.setattr(client, "next_events", next_events)
+    async for event in client.events(Position("", 0)):
+        if event == "event 3":
+            break
+    assert asked[1] - asked[0] >= embedded.TOGETHER * 0.99
+    assert asked[2] - asked[1] >= embedded.TOGETHER * 0.99
 
 
 async def test_an_unknown_name_is_the_same_error_on_this_side():
