@@ -66,7 +66,13 @@ class _Section(msgspec.Struct):
     by_host: bool = False
     by_type: bool = False
     by_trouble: bool = False
-    lines: list[Selectable] = msgspec.field(default_factory=list)
+    lines: list[Selectable] | None = None
+    """None until it is laid."""
+
+    @property
+    def length(self) -> int:
+        """How many lines it takes, with its heading; one that is not laid has not folded anything."""
+        return 1 + len(self.statuses if self.lines is None else self.lines)
 
 
 def arrange(
@@ -89,8 +95,6 @@ def arrange(
         ordering: in which order the rows of a section stand.
     """
     sections = _sections(statuses, ordering)
-    for section in sections:
-        _lay(section, unfolded, keep)
     top: list[TableLine] = [Note(note)] if note else []
     if len(top) + _length(sections) + len(sections) - 1 > height:
         _fold_until_it_fits(sections, height - len(top), unfolded, keep)
@@ -100,7 +104,7 @@ def arrange(
         if number and spare >= len(sections) - 1:
             lines.append(Blank())
         lines.append(Heading(section.type, tuple(phases.counts(tuple(section.statuses)))))
-        lines.extend(section.lines)
+        lines.extend(section.lines if section.lines is not None else map(Single, section.statuses))
     return lines
 
 
@@ -117,7 +121,7 @@ def _sections(statuses: Sequence[Status], ordering: Ordering) -> list[_Section]:
 
 
 def _length(sections: Sequence[_Section]) -> int:
-    return sum(1 + len(section.lines) for section in sections)
+    return sum(section.length for section in sections)
 
 
 def _fold_until_it_fits(
