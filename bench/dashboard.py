@@ -135,8 +135,8 @@ async def quiet() -> list[Row]:
         with running(CALM + connections(port, NUMBER, group=4)) as screen:
             await asyncio.to_thread(screen.shows, f"{NUMBER} up")
             answered = 0
-            while answered < NUMBER:
-                # Until then a row has no latency yet.
+            while answered < 3 * NUMBER:
+                # Until then there is no usual latency that a row could show.
                 await asyncio.to_thread(screen.read, 0.5)
                 answered += await server.ask("pings")
             await asyncio.to_thread(screen.settled)
