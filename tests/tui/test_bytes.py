@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
+from textual.geometry import Region
 
 from manager.events import ProbeAnswered, Reported
 from manager.model import Phase
 from tests.tui.conftest import screen_text, seen, text_seen
 from tests.tui.fake_client import FakeClient, connection, exchange, waiting
 from tests.tui.meter import SIZE, Meter
+from tui.paint import RowPainter
 from tui.widgets import countdown, table
 
 
@@ -54,6 +56,32 @@ async def test_one_countdown_costs_at_most_150_bytes_a_second(later):
         costs = await _ticks(app, pilot, later, 20)
         assert sum(costs) / len(costs) <= 150
         assert min(costs) > 0
+
+
+async def test_a_tick_draws_no_line_that_says_the_same(later, monkeypatch):
+    client = FakeClient(
+        *[connection(f"desk-{number}") for number in range(10)],
+        connection("late", phase=Phase.WAITING, **waiting(30, 30)),
+    )
+    app = Meter(client)
+    async with app.run_test(size=SIZE) as pilot:
+        await text_seen(pilot, "late")
+        await _ticks(app, pilot, later, 2)
+        drawn, row = [], RowPainter.row
+        monkeypatch.setattr(RowPainter, "row", lambda *given: drawn.append(given[1].name) or row(*given))
+        await _ticks(app, pilot, later, 3)
+        assert set(drawn) == {"late"}
+
+
+async def test_what_is_kept_free_for_a_scroll_bar_has_the_background_of_the_rest():
+    app = Meter(FakeClient(connection("desk")))
+    async with app.run_test(size=SIZE) as pilot:
+        await text_seen(pilot, "desk")
+        strips = app.screen.query_one("#rows").render_lines(Region(0, 0, SIZE[0], 5))
+        assert {strip.cell_length for strip in strips} == {SIZE[0]}
+        backgrounds = {segment.style and segment.style.bgcolor for strip in strips[2:] for segment in strip}
+        assert len(backgrounds) == 1
+        assert None not in backgrounds
 
 
 async def test_a_screen_full_of_countdowns_costs_at_most_3200_bytes_a_second(later):

@@ -13,7 +13,7 @@ from textual._compositor import Compositor
 from manager.events import ProbeAnswered
 from manager.model import Phase, Position
 from tests.tui.conftest import screen_text, seen, text_seen
-from tests.tui.driving import app_of
+from tests.tui.driving import app_of, rows
 from tests.tui.fake_client import FakeClient, connection
 from tests.tui.meter import SIZE, Meter
 from tui import follower, run
@@ -55,6 +55,13 @@ async def test_what_is_configured_stands_there_before_the_manager_answers():
     async with app.run_test(size=SIZE) as pilot:
         await text_seen(pilot, "opening 1 connection for the first time")
         assert any("desk" in line and "connecting" in line for line in screen_text(app))
+
+
+async def test_rows_that_do_not_fit_have_a_scroll_bar_from_the_beginning():
+    expected = [connection(f"c{each}", phase=Phase.PARKED, host=f"h{each}") for each in range(60)]
+    app = Meter(Silent(), expected=expected)
+    async with app.run_test(size=SIZE) as pilot:
+        await seen(pilot, lambda: rows(app).show_vertical_scrollbar)
 
 
 async def test_the_manager_begins_when_the_first_picture_is_drawn():

@@ -27,7 +27,7 @@ from tui.widgets.countdown import CountdownCells, Ticker
 from tui.widgets.plainlines import PlainLines
 
 
-class ConnectionTable(PlainLines, ScrollView, can_focus=True, inherit_bindings=False):
+class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=False):
     """Draws the lines, holds the cursor and ticks the countdowns that can be seen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -106,7 +106,9 @@ class ConnectionTable(PlainLines, ScrollView, can_focus=True, inherit_bindings=F
         if not self._width:
             return
         said, old_cursor_at = self._said(), self._cursor_at
-        if self._lay_out():
+        moved = self._lay_out()
+        self.virtual_size = Size(self._width, len(self._lines))
+        if moved:
             self._refresh_all()
         else:
             says = self._said()
@@ -167,7 +169,6 @@ class ConnectionTable(PlainLines, ScrollView, can_focus=True, inherit_bindings=F
         )
         self._lines = lines
         self._places = [index for index, line in enumerate(lines) if isinstance(line, Single | Fold)]
-        self.virtual_size = Size(self._width, len(lines))
         self._cursor_at = self._find_cursor()
 
     def _note(self, matching: int) -> str:
