@@ -289,6 +289,7 @@ async def test_a_service_that_is_back_tells_what_happened_meanwhile(both, munich
         await both.command(Pause(name="munich"))
         assert phases(await both.snapshot())["munich/one"] is Phase.STOPPED
         await munich.manager.command(Pause(name="one"))
+        await in_step(both, viewer)
         viewer.events.clear()
         await both.command(Resume(name="munich"))
         await until(both, lambda snapshot: phases(snapshot)["munich/one"] is Phase.PAUSED)
