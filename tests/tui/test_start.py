@@ -27,6 +27,7 @@ LATER = (
     "tui.keymap",
     "tui.screens.details",
     "tui.screens.health",
+    "tui.screens.help",
     "tui.screens.themes",
     "tui.screens.wire",
 )

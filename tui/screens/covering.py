@@ -11,7 +11,6 @@ from textual.widget import Widget
 
 from manager.events import Event
 from tui.line import Ink
-from tui.screens.help import HelpScreen, keys_of
 from tui.widgets.footer import keys_here
 from tui.widgets.lastline import LastLine
 
@@ -100,6 +99,8 @@ class CoveringScreen(Screen[None], inherit_bindings=False):
         self.app.pop_screen()
 
     def action_help(self) -> None:
+        from tui.screens.help import HelpScreen, keys_of  # noqa: PLC0415 - imported when it is asked for
+
         sections = [(title, keys_of(self.app, *widgets)) for title, widgets in self.parts()]
         here = ("Here", keys_of(self.app, self))
         typing = ("While typing", keys_of(self.app, self.last_line.typing))
