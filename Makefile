@@ -19,7 +19,7 @@ demo: $(READY)
 	@$(BIN)/trunkline demo
 
 test: $(READY)
-	$(BIN)/pytest -n 6 --dist worksteal --ignore=tests/real
+	$(BIN)/pytest -n 8 --dist worksteal --ignore=tests/real
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -29,7 +29,7 @@ check: $(READY)
 
 real: $(READY)
 	$(BIN)/pytest tests/real
-	$(BIN)/pytest -n 2 tests/tui --over-socket
+	$(BIN)/pytest -n 4 tests/tui --over-socket
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak week
