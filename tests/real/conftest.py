@@ -17,7 +17,9 @@ from tests.real.cable import Cable
 from tests.real.debian import NotHereError, prepare_machine
 from tests.real.kamailio import SYSTEM as KAMAILIO
 from tests.real.kamailio import Kamailio
+from tests.real.program import SETTINGS
 from tests.real.server import Server
+from tests.real.ssh import SshServer
 from tests.real.unread import UnreadDashboard
 
 AnyServer = TypeVar("AnyServer", bound=Server)
@@ -117,6 +119,22 @@ def registrar(request: pytest.FixtureRequest) -> Asterisk | Kamailio:
     """Each of the two in turn."""
     server: Asterisk | Kamailio = request.getfixturevalue(request.param)
     return server
+
+
+@pytest.fixture
+def settings(asterisk: Asterisk, tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(SETTINGS.format(ports=asterisk.ports))
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def ssh(machine: None, tmp_path: Path) -> Iterator[SshServer]:
+    folder = tmp_path / "ssh"
+    folder.mkdir()
+    with SshServer(folder) as server:
+        yield server
 
 
 @contextmanager

@@ -21,6 +21,7 @@ _COMMANDS = {
     "openssl": "openssl",
     "ssh": "openssh-client",
     "sshd": "openssh-server",
+    "systemd-analyze": "systemd",
     "tmux": "tmux",
 }
 """Commands that the fixtures run on this machine, and the package of each."""

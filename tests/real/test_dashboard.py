@@ -4,68 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.real.asterisk import Asterisk
 from tests.real.connections import until
+from tests.real.pane import Pane
+from tests.real.program import environment, logins, manager_sessions, program
 from tests.real.ssh import SshServer
 from tests.terminal import Terminal
 
-ROOT = Path(__file__).parents[2]
-SETTINGS = """
-[connections.pbx-ami]
-type = "ami"
-endpoints = ["ami://127.0.0.1:{ports.ami}"]
-username = "monitor"
-password = "secret-of-monitor"
-[connections.desk-tcp]
-type = "sip"
-endpoints = ["sip:127.0.0.1:{ports.tcp};transport=tcp"]
-aor = "sip:6001@127.0.0.1"
-username = "6001"
-password = "secret-of-6001"
-"""
 LINE_COLOUR = b"38;5;"
 """The beginning of one of 256 colours, where the 16 million would be `38;2;`."""
-
-
-@pytest.fixture
-def settings(asterisk: Asterisk, tmp_path: Path) -> Path:
-    path = tmp_path / "config.toml"
-    path.write_text(SETTINGS.format(ports=asterisk.ports))
-    path.chmod(0o600)
-    return path
-
-
-@pytest.fixture
-def ssh(machine: None, tmp_path: Path) -> Iterator[SshServer]:
-    folder = tmp_path / "ssh"
-    folder.mkdir()
-    with SshServer(folder) as server:
-        yield server
-
-
-def program(settings: Path) -> list[str]:
-    return [sys.executable, "-m", "tui", "--config", str(settings)]
-
-
-def environment(home: Path) -> dict[str, str]:
-    return {"HOME": str(home), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
-
-
-def manager_sessions(asterisk: Asterisk) -> int:
-    """Return how many are logged in to the manager interface now."""
-    return asterisk.cli("manager show connected").count("127.0.0.1")
-
-
-def logins(asterisk: Asterisk) -> int:
-    return asterisk.log.count("Manager 'monitor' logged on")
 
 
 async def test_over_ssh_it_shows_itself_obeys_a_key_and_ends_with_the_client(
@@ -115,31 +65,3 @@ async def test_in_tmux_it_shows_itself_obeys_a_key_and_gives_the_pane_back(
         assert manager_sessions(asterisk) == 0
     finally:
         pane.close()
-
-
-class Pane:
-    """A shell in a tmux of the test's own."""
-
-    def __init__(self, place: Path, environment: dict[str, str]) -> None:
-        self._place = place
-        self._environment = environment | {"PATH": os.environ["PATH"], "TERM": "xterm-256color"}
-        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "40", "/bin/sh")
-
-    def _tmux(self, *words: str) -> str:
-        command = ["tmux", "-S", str(self._place), *words]
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=True)
-        return done.stdout
-
-    def press(self, *keys: str) -> None:
-        self._tmux("send-keys", *keys)
-
-    @property
-    def text(self) -> str:
-        return self._tmux("capture-pane", "-p")
-
-    @property
-    def coloured(self) -> str:
-        return self._tmux("capture-pane", "-e", "-p")
-
-    def close(self) -> None:
-        self._tmux("kill-server")
