@@ -48,7 +48,7 @@ _ASCII_DIGITS = {
 }
 _TO_ASCII = str.maketrans(
     "·…─━╸⏎“”‹›—–’␛▏↑↓×→←▶◀█▓▒░│┌┐└┘┤├┬┴┼",  # noqa: RUF001 - that is what they are
-    '-~-=-<""<>--\'^_^vx><><#?~X|+++++++++',
+    '-~-=-<""<>--\'^_^vx><><#?~.|+++++++++',
 )
 
 _KEY_NAMES = {"⏎": "enter", "↑": "up", "↓": "down", "←": "left", "→": "right"}

@@ -20,9 +20,9 @@ BLOCKS = {
     Phase.UP: "█",
     Phase.SUSPECT: "▓",
     Phase.CONNECTING: "▒",
-    Phase.WAITING: "▒",
-    Phase.PARKED: "░",
-    Phase.BLOCKED: "░",
+    Phase.WAITING: "░",
+    Phase.PARKED: "─",
+    Phase.BLOCKED: "×",  # noqa: RUF001 - a sign, no letter
     Phase.PAUSED: "·",
     Phase.STOPPED: "·",
 }
