@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import signal
 import sys
 import termios
@@ -33,6 +34,9 @@ class Watchdog:
     has not been left `grace` seconds after a signal, that thread calls `on_give_up`, gives the terminal back
     as far as it takes anything, and ends the process with 128 + the signal's number, 5 s after the signal
     at the latest.
+
+    A terminal that goes away counts as SIGHUP. The kernel sends that to the leader of the session alone,
+    which may be a `make`, a `sudo` or a script that waits for us.
 
     The signals themselves are swallowed here; whoever runs inside catches them to end in good order, with
     `signal.signal`, not with `loop.add_signal_handler`, which takes the wake-up descriptor away.
@@ -79,12 +83,27 @@ class Watchdog:
         os.close(self._write_end)
 
     def _watch(self) -> None:
+        poll = select.poll()
+        poll.register(self._read_end, select.POLLIN)
+        if self._terminal is not None:
+            # Nothing is asked for: that it is gone is told in any case (poll(2)).
+            poll.register(0, 0)
         while True:
-            for number in os.read(self._read_end, 64):
-                if not number:
+            for descriptor, _ in poll.poll():
+                if descriptor != self._read_end:
+                    poll.unregister(descriptor)
+                    os.kill(os.getpid(), signal.SIGHUP)
+                elif self._ended():
                     return
-                if number in _ENDING and not self._over.wait(self._grace):
-                    self._give_up(number)
+
+    def _ended(self) -> bool:
+        """Take the signals that have come; return whether the `with` has been left."""
+        for number in os.read(self._read_end, 64):
+            if not number:
+                return True
+            if number in _ENDING and not self._over.wait(self._grace):
+                self._give_up(number)
+        return False
 
     def _give_up(self, number: int) -> None:
         last_words = threading.Thread(target=self._close_what_is_open, name="last words", daemon=True)

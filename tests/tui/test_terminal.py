@@ -12,7 +12,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ LEAVES_THE_ALTERNATE_SCREEN = b"\x1b[?1049l"
 class Terminal:
     """A program in a terminal of 120 by 40."""
 
-    def __init__(self, folder: Path, story: str) -> None:
+    def __init__(self, folder: Path, story: str, *, within: Sequence[str] = ()) -> None:
         self.folder = folder
         self.output = b""
         self.code: int | None = None
@@ -42,7 +42,8 @@ class Terminal:
             os.environ["PYTHONPATH"] = str(ROOT)
             os.environ.pop("PYTHONUNBUFFERED", None)
             program = str(Path(__file__).with_name("terminal_program.py"))
-            os.execv(sys.executable, [sys.executable, program, str(folder), story])
+            words = [*within, sys.executable, program, str(folder), story]
+            os.execvp(words[0], words)
         os.close(slave)
 
     def read(self, seconds: float = 0.05) -> int:
@@ -105,7 +106,7 @@ class Terminal:
 
     def close(self) -> None:
         if not self.ended():
-            os.kill(self.pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
         self.hang_up()
 
@@ -114,8 +115,8 @@ class Terminal:
 def start(tmp_path: Path) -> Iterator[Callable[[str], Terminal]]:
     started = []
 
-    def start_one(story: str) -> Terminal:
-        started.append(Terminal(tmp_path, story))
+    def start_one(story: str, *, within: Sequence[str] = ()) -> Terminal:
+        started.append(Terminal(tmp_path, story, within=within))
         return started[-1]
 
     yield start_one
@@ -192,6 +193,16 @@ def test_a_terminal_that_goes_away_ends_the_program(start):
     terminal.until(lambda: b"desk" in terminal.output)
     terminal.hang_up()
     terminal.until(terminal.ended, reading=False, within=20.0)
+    assert terminal.code == 128 + signal.SIGHUP
+
+
+def test_a_terminal_that_goes_away_ends_the_program_under_a_script_that_alone_is_told(start):
+    # As `make`, `sudo` and `script` do, it waits for what it runs and hands no SIGHUP on.
+    terminal = start("calm", within=("sh", "-c", 'trap : HUP; "$@"; exit $?', "sh"))
+    terminal.until(lambda: b"desk" in terminal.output)
+    terminal.hang_up()
+    terminal.until(terminal.ended, reading=False, within=20.0)
+    assert terminal.trace("ended") == "in good order"
     assert terminal.code == 128 + signal.SIGHUP
 
 
