@@ -40,8 +40,9 @@ _POLICY = Policy(
     login_budget=1000,
 )
 _PATIENT = msgspec.structs.replace(
-    _POLICY, heartbeat_interval=1.0, heartbeat_timeout=0.95, suspect_timeout=0.95
+    _POLICY, heartbeat_interval=3.0, heartbeat_timeout=2.9, suspect_timeout=2.9, unhealthy_threshold=3
 )
+"""Where the session has to survive: a machine that stands still for a second must not end it."""
 _DOWN = (Phase.WAITING, Phase.PARKED, Phase.BLOCKED)
 _MAY_FOLLOW = {
     Phase.STOPPED: {Phase.CONNECTING},
@@ -105,9 +106,7 @@ class Cell:
             if self._trouble.silent and not self._harmless:
                 policy = msgspec.structs.replace(policy, connect_timeout=HURRY)
             policy = msgspec.structs.replace(policy, max_attempts=1 if self.phase == "parked" else 15)
-            settings = self._site.settings(
-                policy, first_stage=self.stage, expires=2 if self.phase == "refresh" else 60
-            )
+            settings = self._site.settings(policy, first_stage=self.stage, expires=self._expires)
             manager = ConnectionManager(drivers={settings.type: self._create})
             for name in EVENT_NAMES:
                 manager.on(name, self._heard)
@@ -118,6 +117,13 @@ class Cell:
                 await self._over
                 await self._until(self._site.is_held_once)
             await self._until(self._site.is_left)
+
+    @property
+    def _expires(self) -> int:
+        """Seconds; soon refreshed where that is what the trouble meets."""
+        if self.phase != "refresh":
+            return 60
+        return 8 if self._harmless else 2
 
     def reached(self, here: bool) -> None:
         """Let the trouble begin, if it is to begin here and has not."""
