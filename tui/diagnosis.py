@@ -71,9 +71,7 @@ def _examination(examination: Examination, *, verbose: bool, said: str) -> Itera
 
 
 def _in_short(step: Step) -> str:
-    if step.ok is None:
-        return f"{step.name} {step.detail}"
-    if step.name == "route":
+    if step.ok is None or step.name == "route":
         return f"{step.name} {step.detail}"
     if step.name == "check":
         return step.detail if "check" in step.detail else f"check: {step.detail}"

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import ClassVar, Protocol
 
 from manager.drivers.base import Driver, DriverError, Memory, SessionListener
+from manager.drivers.result import result_of
 from manager.endpoint import Endpoint
 from manager.errors import ManagerGoneError, NotAllowedError, TrunklineError, UntrustedError
 from manager.events import Event, Gap
@@ -145,7 +146,7 @@ class Attachment:
 
     async def ended(self) -> Failure:
         """Return why the service is heard no more, once it is not."""
-        return await asyncio.shield(self._over)
+        return await result_of(self._over)
 
     async def close(self, *, graceful: bool) -> None:  # noqa: ARG002 - there is nothing to say
         """Hear no more of it."""

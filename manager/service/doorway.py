@@ -64,9 +64,9 @@ class Doorway(socket.socket):
         """Return the next caller for whom there is room.
 
         Raises:
-            BlockingIOError: nobody calls.
+            BlockingIOError: nobody calls, or so many were refused that it is somebody else's turn.
         """
-        while True:
+        for _ in range(_BACKLOG):
             own, address = super().accept()
             if self._has_room(address[0]):
                 caller = self._inside[address] = _Caller(own, partial(self.left, address))
@@ -74,6 +74,7 @@ class Doorway(socket.socket):
                 return caller, address
             self.refused += 1
             own.close()
+        raise BlockingIOError
 
     def left(self, address: Any) -> None:
         """Have a caller be no longer in the doorway: it is inside, or gone."""

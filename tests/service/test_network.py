@@ -8,7 +8,7 @@ import socket
 import ssl
 import stat
 from collections.abc import AsyncIterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -259,6 +259,21 @@ def test_who_calls_too_often_is_closed_at_once_and_others_are_not():
         for number in range(3000):
             door._has_room(f"10.1.{number // 256}.{number % 256}")
         assert len(door._buckets) == 1024
+
+
+def test_however_many_are_refused_others_get_their_turn(monkeypatch):
+    monkeypatch.setattr(doorway, "_BACKLOG", 3)
+    monkeypatch.setattr(doorway, "AT_ONCE", 0)
+    with Doorway("127.0.0.1", 0) as door, ExitStack() as callers:
+        for _ in range(4):
+            callers.enter_context(socket.create_connection(door.getsockname()))
+        door.setblocking(False)
+        refused = []
+        for _ in range(2):
+            with pytest.raises(BlockingIOError):
+                door.accept()
+            refused.append(door.refused)
+        assert refused == [3, 4]
 
 
 def test_a_bucket_fills_up_to_its_burst():
