@@ -5,6 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
+# Dozens of interpreters are started by the tests: let none compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo test check real soak bench clean
 
 help:

@@ -36,7 +36,7 @@ class Watchdog:
     at the latest.
 
     A terminal that goes away counts as SIGHUP. The kernel sends that to the leader of the session alone,
-    which may be a `make`, a `sudo` or a script that waits for us.
+    which may be a `make`, a `sudo` or a script that waits for us. Where we are told, we may be told twice.
 
     The signals themselves are swallowed here; whoever runs inside catches them to end in good order, with
     `signal.signal`, not with `loop.add_signal_handler`, which takes the wake-up descriptor away.
@@ -74,11 +74,12 @@ class Watchdog:
     ) -> None:
         _drop_what_nobody_takes()
         self._over.set()
+        os.write(self._write_end, b"\0")
+        # Only then: a signal of the thread's own must not come to what was there before.
+        self._thread.join()
         for number, handler in self._earlier.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._earlier_end)
-        os.write(self._write_end, b"\0")
-        self._thread.join()
         os.close(self._read_end)
         os.close(self._write_end)
 

@@ -175,6 +175,19 @@ async def test_what_was_measured_too_soon_after_a_drawing_is_drawn_once_the_time
             await seen(pilot, lambda latest=latest: f"to {latest * 1000:.0f} ms" in whole(app))
 
 
+async def test_an_answer_that_comes_after_the_end_is_not_drawn_and_sets_no_timer():
+    app, client = opened()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_details(pilot)
+        details = app.screen
+    samples = client.histories["desk"].samples
+    details._history = History(connection="desk", samples=(*samples, Sample(time.time(), 0.2)))
+    details._draw()
+    details.last_line.say("nobody reads this")
+    assert not details._timers
+    assert not details.last_line._timers
+
+
 async def test_other_settings_are_shown_when_they_are_taken_up():
     app, client = opened()
     async with app.run_test(size=(120, 40)) as pilot:

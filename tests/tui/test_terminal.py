@@ -196,6 +196,31 @@ def test_a_terminal_that_goes_away_ends_the_program(start):
     assert terminal.code == 128 + signal.SIGHUP
 
 
+def test_a_terminal_whose_end_is_seen_late_does_not_kill_what_ended_in_good_order(monkeypatch):
+    class Late:
+        def register(self, descriptor: int, events: int) -> None:
+            if events:
+                self.pipe = descriptor
+
+        def unregister(self, descriptor: int) -> None:
+            assert descriptor == 0
+
+        def poll(self) -> list[tuple[int, int]]:
+            select.select([self.pipe], [], [])
+            return [(0, select.POLLHUP), (self.pipe, select.POLLIN)]
+
+    monkeypatch.setattr(watchdog, "_terminal_attributes", list)
+    monkeypatch.setattr(select, "poll", Late)
+    told = []
+    before = signal.signal(signal.SIGHUP, lambda number, _: told.append(number))
+    try:
+        with watchdog.Watchdog(lambda: None):
+            pass
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not told
+
+
 def test_a_terminal_that_goes_away_ends_the_program_under_a_script_that_alone_is_told(start):
     # As `make`, `sudo` and `script` do, it waits for what it runs and hands no SIGHUP on.
     terminal = start("calm", within=("sh", "-c", 'trap : HUP; "$@"; exit $?', "sh"))

@@ -159,7 +159,7 @@ class DetailsScreen(CoveringScreen):
                         self._ink.privacy.learn_settings(settings)
             except Exception as error:  # noqa: BLE001 - whatever the way to the manager raises is shown
                 self._trouble = f"not known now: {str(error) or type(error).__name__}"
-                if name in self._board.statuses:
+                if name in self._board.statuses and self.is_running:
                     self.set_timer(_AGAIN_AFTER, self._stale.set)
             else:
                 self._trouble = ""
@@ -171,7 +171,7 @@ class DetailsScreen(CoveringScreen):
     # Drawing
 
     def _draw(self) -> None:
-        if self.resting or not self.is_mounted:
+        if self.resting or not (self.is_mounted and self.is_running):
             return
         self._title.update()
         self._page.update()

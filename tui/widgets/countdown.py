@@ -78,7 +78,7 @@ class Ticker:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        if self.paused:
+        if self.paused or not self.seconds.app.is_running:
             return
         if countdowns:
             # Until there is one, nothing needs to lie over the table.

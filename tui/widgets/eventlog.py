@@ -162,7 +162,7 @@ class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        if running and self.times is Times.AGO:
+        if running and self.times is Times.AGO and self.is_running:
             self.update()
             self._timer = self.set_timer(STEP, self._age)
 

@@ -90,7 +90,7 @@ class LastLine(Container):
     def say(self, sentence: str) -> None:
         """Show a sentence for a while, or until a key is pressed; the keys again for an empty one."""
         self._keys.say(sentence)
-        if sentence:
+        if sentence and self.is_running:
             self.set_timer(SHOWN_FOR, lambda: self._keys.say("") if self._keys.notice == sentence else None)
 
     def ask(self, question: Ask) -> None:
