@@ -707,22 +707,22 @@ MUTATIONS = (
     Mutation(
         "no failover",
         "life.py",
-        "            elif ended is not None:\n                self._take_over(ended)\n",
+        "            elif ended is not None:\n                self._takeover.happens(ended)\n",
         "",
         "test_it_takes_over_in_a_turn_of_the_loop_without_a_connect_and_without_a_wait",
     ),
     Mutation(
         "a forced reconnection that fails leaves the spare alone",
         "life.py",
-        "                self._take_over(over.failure, withheld=over.withheld is not None)\n",
+        "                self._takeover.happens(over.failure, withheld=over.withheld is not None)\n",
         "                pass\n",
         "test_a_forced_reconnection_that_fails_is_taken_over_by_the_spare",
     ),
     Mutation(
         "a failover takes a number",
         "life.py",
-        "turn.attempt_number - 1 if self._taken is not None else 1",
-        "turn.attempt_number if self._taken is not None else 1",
+        "turn.attempt_number - 1 if self._takeover.pending else 1",
+        "turn.attempt_number if self._takeover.pending else 1",
         "test_a_spare_that_dies_once_it_is_in_use_walks_the_schedule",
     ),
     Mutation(
@@ -736,7 +736,7 @@ MUTATIONS = (
     Mutation(
         "a third session while the dead one closes",
         "life.py",
-        "        if self.spare is not None and self._taken is None:\n",
+        "        if self.spare is not None and not self._takeover.pending:\n",
         "        if self.spare is not None:\n",
         "test_the_way_home_waits_for_the_old_session_to_close_before_a_new_spare",
     ),
@@ -771,8 +771,8 @@ MUTATIONS = (
     Mutation(
         "the way home reconnects past the spare",
         "life.py",
-        "self._pool.reserved == self._pool.preferred and self._take_over(None):",
-        "False:",
+        "if at_home and self._takeover.happens(None):",
+        "if False:",
         "test_the_way_home_is_a_promotion_where_the_spare_is_there",
     ),
     Mutation(

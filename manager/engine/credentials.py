@@ -43,6 +43,10 @@ class Credentials:
         accepted = self._accepted.get(host) == self._version()
         return self._budget.needs_slot(host, self._policy, accepted_before=accepted)
 
+    def withheld_for(self, host: str) -> float:
+        """Return the seconds for which the budget holds a login on this host back; 0 where it does not."""
+        return self._budget.seconds_to_slot(host, self._policy) if self.must_reserve(host) else 0.0
+
     def try_now(self) -> None:
         """Note which version an attempt uses."""
         self._tried = self._version()

@@ -25,10 +25,9 @@ from manager.engine.budget import LoginBudget
 from manager.engine.clock import Clock
 from manager.engine.credentials import Credentials
 from manager.engine.current import Current
-from manager.engine.deadline import close_in_time, obey_cancellation, was_cancelled
+from manager.engine.deadline import close_in_time, obey_cancellation
 from manager.engine.flap import FlapWatch
 from manager.engine.group import Groups, Sibling
-from manager.engine.held import Held
 from manager.engine.homing import Homing
 from manager.engine.listener import GenerationListener
 from manager.engine.opening import Opener
@@ -37,6 +36,7 @@ from manager.engine.pool import Pool
 from manager.engine.reach import Reach
 from manager.engine.spare import Spare
 from manager.engine.status import Publish, StatusWriter
+from manager.engine.takeover import Takeover
 from manager.engine.vigil import LifeOver, Vigil
 from manager.model import Failure, FailureClass, Phase, Stage, Status
 from manager.settings import ConnectionSettings
@@ -57,7 +57,6 @@ class Life:
     __slots__ = (
         "_arrive",
         "_attempt",
-        "_budget",
         "_chance",
         "_clock",
         "_credentials",
@@ -71,7 +70,7 @@ class Life:
         "_pool",
         "_reach",
         "_sibling",
-        "_taken",
+        "_takeover",
         "_ticks",
         "_turn",
         "_wait",
@@ -101,7 +100,6 @@ class Life:
         self._driver = driver
         self._clock = clock
         self._ticks = groups.ticks
-        self._budget = budget
         self._chance = chance
         self._pool = Pool(settings.endpoints, settings.strategy, chance=chance)
         self._homing = Homing(clock)
@@ -135,12 +133,13 @@ class Life:
             if settings.spare
             else None
         )
-        self._taken: Held | None = None
-        """The spare that has taken over, until the next turn goes on with it."""
+        self._takeover = Takeover(
+            self.spare, self._pool, self.writer, self.current, self._homing, clock=clock
+        )
         self._turn: RetryCallState | None = None
         """tenacity's state; its attempt number counts the turns since the last stable session."""
         self._attempt = 0
-        """Number of the attempt under way; 0 where it has none."""
+        """Number of the next attempt, or of the one under way; 0 where it has none."""
         self._wait: Wait | None = None
         """The wait that was decided on; None to open again at once."""
         self._failure: Failure | None = None
@@ -184,21 +183,11 @@ class Life:
     async def end(self) -> None:
         """Forget the turn; close the spare, and the one that has taken over and was not gone on with."""
         self._turn = None
-        if self.spare is None:
-            return
-        self.spare.leave()
-        taken, self._taken = self._taken, None
-        try:
-            if taken is not None:
-                self.current.session = self.current.vigil = None
-                await taken.close(graceful=True)
-        finally:
-            await self.spare.ended()
+        await self._takeover.end()
 
     def withheld_for(self) -> float:
         """Return the seconds for which the login budget holds the next try back; 0 where it does not."""
-        needed = self._credentials.must_reserve(self.host)
-        return self._budget.seconds_to_slot(self.host, self._policy) if needed else 0.0
+        return self._credentials.withheld_for(self.host)
 
     @property
     def aside(self) -> dict[str, float]:
@@ -258,8 +247,8 @@ class Life:
         over = turn.outcome.exception()
         assert isinstance(over, LifeOver)  # noqa: S101 - nothing else is tried again
         self._failure = over.failure
-        if self._taken is not None or over.failure is None:
-            turn.attempt_number = turn.attempt_number - 1 if self._taken is not None else 1
+        if self._takeover.pending or over.failure is None:
+            turn.attempt_number = turn.attempt_number - 1 if self._takeover.pending else 1
             self._wait = None
             return 0.0
         if self.spare is not None:
@@ -326,7 +315,7 @@ class Life:
     @asynccontextmanager
     async def _in_use(self) -> AsyncIterator[Hold]:
         """Open a session, or go on with the spare that has taken over; let it be held until it is over."""
-        taken, self._taken = self._taken, None
+        taken = self._takeover.claim()
         if taken is not None and self.spare is not None and self.status.stable:
             self.spare.begin()
         endpoint = self._pool.current
@@ -352,7 +341,7 @@ class Life:
             if again:
                 self._begin_again()
             elif ended is not None:
-                self._take_over(ended)
+                self._takeover.happens(ended)
             if taken is None:
                 await close_in_time(session, graceful=graceful)
             else:
@@ -367,39 +356,13 @@ class Life:
 
     def _begin_again(self) -> None:
         """Begin the attempt that follows an end that was asked for; none where the spare is the way home."""
-        if self._homing.under_way and self._pool.reserved == self._pool.preferred and self._take_over(None):
+        at_home = self._homing.under_way and self._pool.reserved == self._pool.preferred
+        if at_home and self._takeover.happens(None):
             return
         self._attempt = 1
         self._pool.begin_round()
         self._pool.move(self._clock.monotonic())
         self._begin_attempt(self._pool.current)
-
-    def _take_over(self, failure: Failure | None, *, withheld: bool = False) -> bool:
-        """Put the spare in use, if it is ready, for a session that has ended or could not be opened."""
-        held = None if self.spare is None or was_cancelled() else self.spare.take(failure)
-        if held is None:
-            return False
-        if failure is not None:
-            self._homing.session_over()
-            if withheld:
-                self._pool.withheld()
-            else:
-                self._pool.failed(failure, self._clock.monotonic())
-        self._pool.take_over(held.use)
-        self._taken, self._attempt = held, 0
-        self.current.take_over(held)
-        self.writer.failed_over(
-            held.session,
-            held.use.endpoint,
-            self._pool.address,
-            generation=self.current.generation,
-            failure=failure,
-        )
-        self.writer.flapping(self.current.flaps.flap)
-        held.vigil.promote(self.current)
-        if held.vigil.stable:
-            self._proved()
-        return True
 
     def _begin_attempt(self, endpoint: Endpoint) -> None:
         self.current.generation += 1
@@ -420,7 +383,7 @@ class Life:
             if over.withheld is not None:
                 self.writer.withheld(endpoint.host)
             if over.failure is not None:
-                self._take_over(over.failure, withheld=over.withheld is not None)
+                self._takeover.happens(over.failure, withheld=over.withheld is not None)
             raise
         finally:
             # Who asked for an attempt while this one was under way has joined it.
@@ -430,10 +393,9 @@ class Life:
         """Let the attempts count from nothing again."""
         assert self._turn is not None  # noqa: S101 - a session lives within a turn
         self._turn.attempt_number = 1
-        self._attempt = 0
         self._pool.holds()
         self._homing.arrived()
         self.writer.stable()
         self._sibling.is_stable()
-        if self.spare is not None and self._taken is None:
+        if self.spare is not None and not self._takeover.pending:
             self.spare.begin()
