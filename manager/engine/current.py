@@ -57,12 +57,24 @@ class Current:
         self.vigil: Vigil | None = None
         """The watch over it."""
 
-    def take_over(self, held: Held) -> None:
-        """Hear a spare that has taken over, and its predecessor no more."""
+    def take_over(self, held: Held, failure: Failure | None) -> None:
+        """Hear a spare from now on, and its predecessor no more; `failure` is what ended that, if any did."""
+        self._pool.take_over(held.use)
         self.generation += 1
         self.flaps.begins(self._clock.monotonic())
         self.session, self.vigil = held.session, held.vigil
         held.listener.hand_over(self)
+        self._writer.failed_over(
+            held.session,
+            held.use.endpoint,
+            self._pool.address,
+            generation=self.generation,
+            failure=failure,
+        )
+        self._writer.flapping(self.flaps.flap)
+        held.vigil.promote(self)
+        if held.vigil.stable:
+            self.proved()
 
     # --- what its listener passes on --------------------------------------------------------------------
 

@@ -133,9 +133,7 @@ class Life:
             if settings.spare
             else None
         )
-        self._takeover = Takeover(
-            self.spare, self._pool, self.writer, self.current, self._homing, clock=clock
-        )
+        self._takeover = Takeover(self.spare, self._pool, self.current, self._homing, clock)
         self._turn: RetryCallState | None = None
         """tenacity's state; its attempt number counts the turns since the last stable session."""
         self._attempt = 0

@@ -13,28 +13,19 @@ from manager.engine.held import Held
 from manager.engine.homing import Homing
 from manager.engine.pool import Pool
 from manager.engine.spare import Spare
-from manager.engine.status import StatusWriter
 from manager.model import Failure
 
 
 class Takeover:
     """Puts the spare of one connection in use; never where it has none (`spare` is None)."""
 
-    __slots__ = ("_clock", "_current", "_homing", "_pool", "_spare", "_taken", "_writer")
+    __slots__ = ("_clock", "_current", "_homing", "_pool", "_spare", "_taken")
 
     def __init__(
-        self,
-        spare: Spare | None,
-        pool: Pool,
-        writer: StatusWriter,
-        current: Current,
-        homing: Homing,
-        *,
-        clock: Clock,
+        self, spare: Spare | None, pool: Pool, current: Current, homing: Homing, clock: Clock
     ) -> None:
         self._spare = spare
         self._pool = pool
-        self._writer = writer
         self._current = current
         self._homing = homing
         self._clock = clock
@@ -62,20 +53,8 @@ class Takeover:
                 self._pool.withheld()
             else:
                 self._pool.failed(failure, self._clock.monotonic())
-        self._pool.take_over(held.use)
         self._taken = held
-        self._current.take_over(held)
-        self._writer.failed_over(
-            held.session,
-            held.use.endpoint,
-            self._pool.address,
-            generation=self._current.generation,
-            failure=failure,
-        )
-        self._writer.flapping(self._current.flaps.flap)
-        held.vigil.promote(self._current)
-        if held.vigil.stable:
-            self._current.proved()
+        self._current.take_over(held, failure)
         return True
 
     def claim(self) -> Held | None:
