@@ -119,7 +119,6 @@ class ConnectionManager:
         self._mutes.stop()
         if self._timekeeping is not None:
             self._timekeeping.cancel()
-            await asyncio.wait([self._timekeeping])
         try:
             await self._registry.stop()
         finally:
@@ -127,6 +126,8 @@ class ConnectionManager:
                 self._watchdog.stop()
             self._publisher.ring.close()
             self._store.save()
+            if self._timekeeping is not None:
+                await asyncio.wait([self._timekeeping])
 
     def add(self, settings: ConnectionSettings) -> None:
         """Manage one more connection and take it up.

@@ -78,9 +78,9 @@ class Registry:
         try:
             await side_by_side(each.stop(for_good=True) for each in self.supervisors.values())
         finally:
-            await self.groups.peeks.stop()
             self.streams.end_all()
             self.wires.close()
+            await self.groups.peeks.stop()
 
     def add(self, settings: ConnectionSettings) -> None:
         """Manage one more connection and take it up.

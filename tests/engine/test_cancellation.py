@@ -93,6 +93,22 @@ async def test_a_stop_that_is_given_up_closes_at_once_and_leaves_nothing_by_itse
         assert set(house.manager.states.values()) == {Phase.STOPPED}
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13])
+async def test_a_stop_that_is_given_up_in_its_first_turns_leaves_nothing_by_itself(count):
+    own = asyncio.all_tasks()
+    async with House() as house:
+        house.server.close_takes = 0.5
+        house.add()
+        house.add("two")
+        await until(lambda: house.status("two").phase is Phase.UP)
+        stopping = asyncio.create_task(house.manager.stop())
+        await turns(count)
+        await give_up(stopping)
+        assert asyncio.all_tasks() == own
+        assert not timers()
+        assert not house.server.open_sessions
+
+
 async def test_a_removal_that_is_given_up_has_removed():
     async with House() as house:
         house.server.close_takes = 2.0
