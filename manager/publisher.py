@@ -34,7 +34,7 @@ class Publisher:
         """The last published status of each connection, as counted in the aggregate."""
         self._band = Band.UNKNOWN
         """The band that was told of last."""
-        self._outage = Outage()
+        self._outage = Outage(clock)
 
     @property
     def health(self) -> int | None:

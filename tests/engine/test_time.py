@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from manager.engine.timekeeper import INTERVAL, LEAST
-from manager.events import ClockJumped, ProbeAnswered, replay
+from manager.events import ClockJumped, ProbeAnswered, Reconnected, Recovered, replay
 from manager.model import FailureClass, Phase
 from tests.engine.fakes import REFUSED, WRONG_SECRET, FakeServer, House, failure, until
 
@@ -99,6 +99,21 @@ async def test_a_jump_ends_no_wait_that_the_server_asked_for_and_no_refusal(jump
         await noticed(house)
         await asyncio.sleep(60)
         assert len(busy.opens) + len(wrong.opens) == opens
+
+
+@pytest.mark.parametrize("by", [HOUR, -HOUR])
+async def test_a_clock_that_is_set_in_an_outage_makes_it_no_longer_and_no_shorter(by):
+    async with House() as house:
+        house.add()
+        await until(lambda: house.status().stable)
+        house.server.open = REFUSED
+        house.server.drop_all()
+        await asyncio.sleep(10)
+        house.clock.step += by
+        await noticed(house)
+        house.server.open = None
+        await until(lambda: house.of(Reconnected))
+        assert house.of(Reconnected)[0].downtime == pytest.approx(house.of(Recovered)[0].downtime)
 
 
 async def test_what_is_less_than_two_seconds_is_no_jump():
