@@ -368,6 +368,8 @@ class ConnectionManager:
     def messages(self, name: str) -> MessageStream:
         """Return the messages that a connection receives from now on: AMI events, WebSocket messages.
 
+        Ends when the connection is removed or the manager stopped.
+
         Raises:
             UnknownConnectionError: no connection has the name.
         """

@@ -66,12 +66,15 @@ class MessageStreams:
 
     def __init__(self) -> None:
         self._streams: dict[str, set[MessageStream]] = {}
+        self._over = False
 
     def open(self, name: str) -> MessageStream:
-        """Return a stream of what this connection receives from now on."""
+        """Return a stream of what this connection receives from now on; one that is over after `end_all`."""
         streams = self._streams.setdefault(name, set())
         stream = MessageStream(streams.discard)
         streams.add(stream)
+        if self._over:
+            stream.close()
         return stream
 
     def deliver(self, name: str, message: object) -> None:
@@ -85,6 +88,7 @@ class MessageStreams:
             stream.end()
 
     def end_all(self) -> None:
-        """End every stream."""
+        """End every stream, those that are opened from now on included."""
+        self._over = True
         for name in tuple(self._streams):
             self.end(name)

@@ -113,6 +113,14 @@ async def test_the_messages_of_a_removed_connection_end():
             assert await anext(messages) == "of the new one"
 
 
+async def test_who_asks_for_messages_once_the_manager_has_stopped_does_not_wait_for_any():
+    async with House() as house:
+        house.add()
+        await house.manager.stop()
+        async with asyncio.timeout(10):
+            assert [message async for message in house.manager.messages("one")] == []
+
+
 async def test_nothing_is_taken_up_once_the_manager_stops():
     async with House() as house:
         house.server.close_takes = 2.0
