@@ -171,15 +171,17 @@ class Registry:
         if old is None:
             return
         paused = old.status.phase is Phase.PAUSED
-        await old.stop(for_good=True)
-        if self.stopped or self.supervisors.get(settings.name) is not old:
-            return
-        new = self.supervisors[settings.name] = self._new_supervisor(settings)
-        self._publisher.publish(Changed, new.status)
-        if paused:
-            await new.stop(Phase.PAUSED)
-        else:
-            new.start()
+        try:
+            await old.stop(for_good=True)
+        finally:
+            # Also where this is given up: the old one cannot be taken up any more.
+            if not self.stopped and self.supervisors.get(settings.name) is old:
+                new = self.supervisors[settings.name] = self._new_supervisor(settings)
+                self._publisher.publish(Changed, new.status)
+                if paused:
+                    await new.stop(Phase.PAUSED)
+                else:
+                    new.start()
 
     def _driver(self, settings: ConnectionSettings) -> Driver:
         return self._factory(settings.type)(settings, self._store.section(f"connection {settings.name}"))

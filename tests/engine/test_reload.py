@@ -176,6 +176,31 @@ async def test_a_reload_that_is_cancelled_leaves_every_connection_with_one_super
         assert replay(house.events) == house.manager.get_connection_status()
 
 
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize("turns", range(1, 9, 2))
+async def test_a_connection_whose_change_is_given_up_can_be_taken_up_under_its_settings_of_before(
+    turns, paused
+):
+    async with House() as house:
+        house.server.close_takes = 0.5
+        await house.manager.reload([settings("one")])
+        await up(house, "one")
+        if paused:
+            await house.manager.pause("one")
+        reload = asyncio.create_task(house.manager.reload([settings("one", "pbx2")]))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reload.cancel()
+        await asyncio.wait([reload])
+        assert house.status().phase is not Phase.STOPPED
+        await house.manager.reload([settings("one")])
+        assert (house.status().phase is Phase.PAUSED) is paused
+        house.manager.resume("one")
+        await up(house, "one")
+        assert house.status().group == "pbx1"
+        assert house.server.most_open == 1
+
+
 async def test_one_that_is_down_is_no_longer_lost_under_other_settings():
     async with House() as house:
         other = house.servers["two"] = FakeServer()
