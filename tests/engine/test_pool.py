@@ -130,6 +130,21 @@ async def test_a_way_back_that_fails_is_thought_over_twice_as_long_each_time():
         assert site.status.phase is Phase.UP
 
 
+async def test_a_mistake_of_the_driver_in_a_look_is_logged_once_and_costs_no_more_than_the_look(caplog):
+    async with Site() as site:
+        await site.stable()
+        site.refuse("a")
+        await site.up_on("b")
+        site.servers["a"].open, site.servers["a"].peek = None, RuntimeError(CANARY)
+        await asyncio.sleep(300)
+        assert site.host == "b"
+        (told,) = [record.getMessage() for record in caplog.records if "raised" in record.getMessage()]
+        assert told.startswith("looking at a:5038 raised RuntimeError")
+        assert CANARY not in told
+        site.mend("a")
+        await site.up_on("a")
+
+
 async def test_without_peeks_there_is_no_way_back():
     async with Site(policy={"peek": False}) as site:
         await site.stable()
