@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
+import signal
+from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 import msgspec
 
@@ -126,31 +128,58 @@ def _from_file(path: Path) -> Secret:
 
 
 async def _from_command(command: tuple[str, ...]) -> Secret:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-    except OSError as error:
-        raise SecretUnavailableError(f"cannot run {command[0]}: {error.strerror}") from None
-    assert process.stdout is not None  # noqa: S101 - asked for above
-    try:
-        async with asyncio.timeout(_COMMAND_TIMEOUT):
-            content = await process.stdout.read(_MAX_BYTES + 1)
-            while chunk := await process.stdout.read(_MAX_BYTES):
-                content = (content + chunk)[: _MAX_BYTES + 1]
-            code = await process.wait()
-    except TimeoutError:
-        raise SecretUnavailableError(f"{command[0]} gave no answer in 10 s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as answer:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=asyncio.subprocess.DEVNULL,
+                process_group=0,
+            )
+        except OSError as error:
+            raise SecretUnavailableError(f"cannot run {command[0]}: {error.strerror}") from None
+        finally:
+            os.close(writing)
+        try:
+            async with asyncio.timeout(_COMMAND_TIMEOUT):
+                content = await _all_of(answer)
+                code = await process.wait()
+        except BaseException as error:
+            await _end(process)
+            if isinstance(error, TimeoutError):
+                raise SecretUnavailableError(f"{command[0]} gave no answer in 10 s") from None
+            raise
     if code != 0:
         raise SecretUnavailableError(f"{command[0]} ended with code {code}")
     return _from_bytes(content, command[0])
+
+
+async def _all_of(answer: BinaryIO) -> bytes:
+    """Return what comes through a pipe until its end, cut to one byte more than a secret may have.
+
+    The pipe is ours and not the subprocess module's, whose `wait` lasts as long as anybody holds the other
+    end, be it a process that the command has left behind.
+    """
+    stream = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stream), answer
+    )
+    try:
+        content = await stream.read(_MAX_BYTES + 1)
+        while chunk := await stream.read(_MAX_BYTES):
+            content = (content + chunk)[: _MAX_BYTES + 1]
+    finally:
+        transport.close()
+    return content
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill a command with all that it has started and that still belongs to it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 def _from_bytes(content: bytes, source: str) -> Secret:

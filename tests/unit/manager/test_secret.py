@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
+import os
 import pickle
+import signal
 import sys
 from pathlib import Path
 
@@ -78,6 +81,36 @@ async def test_reading_that_is_cancelled_leaves_no_process(tmp_path):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not Path(f"/proc/{pid.read_text()}/cmdline").exists()
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that nobody has asked for its end yet has no command line any more."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("behind", ["sleep 60 & wait", "sleep 60 &", "setsid sleep 60 &"])
+async def test_a_command_that_leaves_a_process_behind_can_be_given_up_and_costs_no_file(behind, tmp_path):
+    files, pid = open_files(), tmp_path / "pid"
+    script = behind.replace("&", f"& echo $! > {pid};")
+    task = asyncio.create_task(SecretSource(command=("sh", "-c", script)).read())
+    async with asyncio.timeout(20):
+        while not (pid.exists() and pid.read_text().endswith("\n")):
+            await asyncio.sleep(0.01)
+        try:
+            task.cancel()
+            await asyncio.wait([task])
+            while open_files() > files or ("setsid" not in behind and lives(int(pid.read_text()))):
+                await asyncio.sleep(0.01)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 def test_exactly_one_source_is_given():
