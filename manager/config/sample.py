@@ -46,7 +46,12 @@ _SAMPLE = """\
 
 [service]                     # `trunkline serve`; root and its own user may do everything
 # read_group = "users"        # who is in this group of the machine may look; nobody if not set
-# act_group = "adm"            # who is in this one may give commands too; nobody if not set
+# act_group = "adm"           # who is in this one may give commands too; nobody if not set
+# listen = "0.0.0.0:8443"     # for other machines, by TLS and with a token; they are kept out if not set
+# cert_file = "service.pem"   # the certificate that they are shown…
+# key_file = "service.key"    # …and its key
+# read_token = { file = "~/.secrets/read-token" }    # who has it may look: 16 characters or more…
+# act_token = { file = "~/.secrets/act-token" }      # …or, with this one, give commands too
 
 [policies.office]                             # chosen with policy = "office"
 base = "gentle"                               # what it does not set itself; "default" if not set

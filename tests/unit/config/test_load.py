@@ -70,11 +70,15 @@ def test_the_sample_names_every_setting_and_every_number_with_its_default(write)
             assert re.search(rf"^(# )?{name} = ", sample, re.MULTILINE), name
     for name in ("ca_file", "cert_file", "key_file", "verify", "server_name"):
         assert f"# {name} = " in sample
+    service = sample.partition("\n[service]")[2].partition("\n[")[0]
+    for name in ("read_group", "act_group", "listen", "cert_file", "key_file", "read_token", "act_token"):
+        assert f"\n# {name} = " in service
 
 
 def test_the_sample_with_every_line_switched_on_is_valid_too(write):
     everything = re.sub(r"^# (?=\w+ = )", "", example(), flags=re.MULTILINE)
     configuration = load(write(everything, mode=0o644))
+    assert configuration.access.network is not None
     assert configuration.connections[0].policy == Policy()
     assert isinstance(configuration.connections[2], WebSocketSettings)
     assert configuration.connections[2].proxy == "http://proxy.example.com:3128"
