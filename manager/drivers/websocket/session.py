@@ -276,7 +276,7 @@ class WebSocketSession:
         """
         try:
             event = msgspec.json.decode(message, type=_AriMessage)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):  # arrays within arrays without end
             return
         if event.type != _AriMessage.replaced:
             return

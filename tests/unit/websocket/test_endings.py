@@ -290,7 +290,9 @@ async def test_an_ari_application_that_another_client_took_over_ends_the_session
         ("/ari/events", b'{"type":"ChannelVarset","value":"ApplicationReplaced"}'),
         ("/ari/events", b'{"type":"ApplicationReplaced"'),
         ("/ari/events", b'["ApplicationReplaced"]'),
+        ("/ari/events", b'{"type":"ApplicationReplaced","a":' + b"[" * 2000 + b"]" * 2000 + b"}"),
     ],
+    ids=["another path", "another event", "cut", "an array", "nested without end"],
 )
 async def test_nothing_else_counts_as_a_takeover(path, message):
     listener = Recorder()
