@@ -8,6 +8,7 @@ import logging.handlers
 import os
 import sys
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 
 from manager.text import harmless
@@ -27,9 +28,7 @@ def write_logs(file: Path | None, *, as_json: bool) -> None:
     """
     handler: logging.Handler
     if file is not None:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.close(descriptor)
-        handler = logging.handlers.RotatingFileHandler(file, maxBytes=MAX_BYTES, backupCount=KEPT)
+        handler = _OwnFile(file, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8")
     else:
         handler = logging.StreamHandler(sys.stderr)
     journal = file is None and "JOURNAL_STREAM" in os.environ
@@ -37,6 +36,14 @@ def write_logs(file: Path | None, *, as_json: bool) -> None:
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
+
+
+class _OwnFile(logging.handlers.RotatingFileHandler):
+    """A file that only its user may read, as is each that takes its place when it is full."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        return os.fdopen(descriptor, "a", encoding=self.encoding)
 
 
 class _Plain(logging.Formatter):
