@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
@@ -20,24 +18,13 @@ from manager.engine.containment import ContainedSession
 from manager.engine.health import band
 from manager.engine.mutes import Mutes
 from manager.engine.supervisor import Supervisor
-from manager.engine.timekeeper import Timekeeper
-from manager.engine.watchdog import Stall, Watchdog
 from manager.errors import ManagerGoneError, NotConnectedError, UnknownGroupError
-from manager.events import (
-    BudgetChanged,
-    ClockJumped,
-    Commanded,
-    Event,
-    Gap,
-    Muted,
-    ReloadFailed,
-    Stalled,
-    Unmuted,
-)
+from manager.events import Commanded, Event, Gap, ReloadFailed
 from manager.history import History, SetAside
+from manager.interruptions import Interruptions
 from manager.listeners import Listener
 from manager.messages import MessageStream
-from manager.model import BudgetStatus, MuteStatus, Outcome, Phase, Position, Snapshot, Status
+from manager.model import Outcome, Phase, Position, Snapshot, Status
 from manager.publisher import Publisher
 from manager.registry import Registry, side_by_side
 from manager.ring import EventRing
@@ -78,11 +65,10 @@ class ConnectionManager:
         self._initial = tuple(connections)
         self._store = store or Store()
         self._clock = clock or SystemClock()
-        self._timekeeping: asyncio.Task[None] | None = None
-        # The thread knows no time but the machine's.
-        self._watchdog = Watchdog(self._stalled) if isinstance(self._clock, SystemClock) else None
         self._publisher = Publisher(self._clock)
-        self._budget = LoginBudget(self._clock, self._store.section("login budget"), self._budget_changed)
+        self._budget = LoginBudget(
+            self._clock, self._store.section("login budget"), self._publisher.budget_changed
+        )
         self._registry = Registry(
             self._publisher,
             self._store,
@@ -91,15 +77,14 @@ class ConnectionManager:
             drivers=drivers or {},
             chance=chance,
         )
-        self._mutes = Mutes(self._clock, self._group_muted, self._group_unmuted)
+        self._mutes = Mutes(self._clock, self._publisher.muted, self._publisher.unmuted)
+        self._interruptions = Interruptions(self._clock, self._publisher, self._registry, self._mutes)
 
     # --- life -------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         self._budget.load()
-        if self._watchdog is not None:
-            self._watchdog.start()
-        self._timekeeping = asyncio.create_task(self._keep_time(), name="timekeeper")
+        self._interruptions.start()
         try:
             for settings in self._initial:
                 self.add(settings)
@@ -117,17 +102,13 @@ class ConnectionManager:
         """Close every connection politely, side by side; each takes 3 s at most. It is for good."""
         self._registry.stopped = True
         self._mutes.stop()
-        if self._timekeeping is not None:
-            self._timekeeping.cancel()
+        self._interruptions.end_timekeeping()
         try:
             await self._registry.stop()
         finally:
-            if self._watchdog is not None:
-                self._watchdog.stop()
             self._publisher.ring.close()
             self._store.save()
-            if self._timekeeping is not None:
-                await asyncio.wait([self._timekeeping])
+            await self._interruptions.stop()
 
     def add(self, settings: ConnectionSettings) -> None:
         """Manage one more connection and take it up.
@@ -410,32 +391,8 @@ class ConnectionManager:
 
     # --- inside -----------------------------------------------------------------------------------------
 
-    async def _keep_time(self) -> None:
-        timekeeper = Timekeeper(self._clock)
-        while True:
-            jump = await timekeeper.jump()
-            self._publisher.emit(ClockJumped, suspended=jump.suspended, stepped=jump.stepped)
-            self._mutes.clock_jumped()
-            for supervisor in tuple(self._registry.supervisors.values()):
-                supervisor.clock_jumped(jump)
-            for supervisor in tuple(self._registry.supervisors.values()):
-                supervisor.look_anew()
-                await asyncio.sleep(1.0 / (supervisor.settings.policy.start_rate or math.inf))
-
     def _taken_up(self) -> list[Supervisor]:
         return [each for each in self._registry.supervisors.values() if each.status.phase.counts]
 
-    def _stalled(self, stall: Stall) -> None:
-        self._publisher.emit(Stalled, seconds=stall.seconds, connection=stall.connection, where=stall.where)
-
     def _commanded(self, command: str, name: str | None) -> None:
         self._publisher.emit(Commanded, command=command, connection=name)
-
-    def _group_muted(self, mute: MuteStatus) -> None:
-        self._publisher.emit(Muted, mute=mute)
-
-    def _group_unmuted(self, group: str, expired: bool) -> None:
-        self._publisher.emit(Unmuted, group=group, expired=expired)
-
-    def _budget_changed(self, budget: BudgetStatus) -> None:
-        self._publisher.emit(BudgetChanged, budget=budget)

@@ -6,17 +6,22 @@ from manager.chronicle import Chronicle
 from manager.engine.clock import Clock
 from manager.engine.health import Aggregate, steady_band
 from manager.engine.outage import Outage
+from manager.engine.watchdog import Stall
 from manager.events import (
     BandChanged,
+    BudgetChanged,
     ConnectionEvent,
     Event,
     ListenerDetached,
+    Muted,
     Reconnected,
     Removed,
+    Stalled,
+    Unmuted,
     event_name,
 )
 from manager.listeners import Listeners
-from manager.model import Band, Status
+from manager.model import Band, BudgetStatus, MuteStatus, Status
 from manager.ring import EventRing
 from manager.shares import shares
 
@@ -72,6 +77,22 @@ class Publisher:
         self.ring.append(event)
         self.chronicle.note(event)
         self.listeners.emit(event_name(kind), event)
+
+    def stalled(self, stall: Stall) -> None:
+        """Make known that the loop stood still."""
+        self.emit(Stalled, seconds=stall.seconds, connection=stall.connection, where=stall.where)
+
+    def budget_changed(self, budget: BudgetStatus) -> None:
+        """Make known that a login budget was drawn on."""
+        self.emit(BudgetChanged, budget=budget)
+
+    def muted(self, mute: MuteStatus) -> None:
+        """Make known that a group is muted."""
+        self.emit(Muted, mute=mute)
+
+    def unmuted(self, group: str, expired: bool) -> None:
+        """Make known that a group is muted no more; `expired`: because its time was over."""
+        self.emit(Unmuted, group=group, expired=expired)
 
     def _listener_detached(self, listener: str, errors: int) -> None:
         self.emit(ListenerDetached, listener=listener, errors=errors)
