@@ -348,8 +348,9 @@ class Vigil:
             self._doubted = True
 
     async def _heartbeat(self) -> float | Failure:
-        limit = self._policy.suspect_timeout if self._failures else self._policy.heartbeat_timeout
         async with self._one_heartbeat:
+            # Seen only now: the heartbeat that this one has waited for may have failed.
+            limit = self._policy.suspect_timeout if self._failures else self._policy.heartbeat_timeout
             answer = await self._ask(self._session.heartbeat, limit, Stage.HEARTBEAT)
         if isinstance(answer, Failure):
             self._count(HEARTBEAT, answer)

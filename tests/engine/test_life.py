@@ -136,6 +136,18 @@ async def test_a_hung_peer_is_suspect_after_35_seconds_and_given_up_after_41():
         assert house.server.sessions[0].closed == [False]
 
 
+async def test_a_refresh_of_a_hung_peer_does_not_put_off_that_it_is_given_up():
+    async with House() as house:
+        house.add()
+        await house.until(Phase.UP)
+        house.server.heartbeat = FakeServer.HANG
+        await asyncio.sleep(26)
+        refresh = asyncio.create_task(house.manager.refresh_status("one"))
+        await house.until(Phase.WAITING)
+        assert asyncio.get_running_loop().time() <= 41.1
+        await refresh
+
+
 async def test_the_first_heartbeat_that_fails_names_the_silence():
     async with House() as house:
         house.server.heartbeat = FakeServer.HANG
