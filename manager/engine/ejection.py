@@ -9,6 +9,9 @@ FIRST = 30.0
 LONGEST = 300.0
 """…doubled with each that follows, up to this."""
 
+MOST = 256
+"""How many are remembered: a name may stand for other addresses with every lookup."""
+
 
 class Ejections:
     """Endpoints or addresses that failed, each with what it costs them. Times are monotonic seconds."""
@@ -20,9 +23,11 @@ class Ejections:
         self._count: dict[Hashable, int] = {}
 
     def failed(self, one: Hashable, now: float) -> None:
-        """Set one aside, twice as long as the last time."""
+        """Set one aside, twice as long as the last time; of too many, the first to be free is forgotten."""
         count = self._count[one] = self._count.get(one, 0) + 1
         self._until[one] = now + min(FIRST * 2.0 ** min(count - 1, 16), LONGEST)
+        if len(self._until) > MOST:
+            self.holds(min(self._until, key=self._until.__getitem__))
 
     def holds(self, one: Hashable) -> None:
         """Forget the failures of one that has proved itself."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from msgspec.structs import replace
 
 from manager.endpoint import parse_endpoint
-from manager.engine.ejection import FIRST, LONGEST, Ejections
+from manager.engine.ejection import FIRST, LONGEST, MOST, Ejections
 from manager.engine.pool import Pool
 from manager.model import Failure, FailureClass, Stage
 from manager.settings import Strategy
@@ -251,3 +251,13 @@ def test_whatever_happens_a_round_ends_and_there_is_always_an_endpoint(strategy,
         pool.move(now)
         assert pool.current in ALL
         assert in_a_row <= 2 * len(ALL)
+
+
+def test_a_name_that_stands_for_other_addresses_each_time_is_remembered_within_bounds():
+    ejections = Ejections()
+    for now in range(2 * MOST):
+        ejections.failed((A, str(now)), now)
+    kept = [now for now in range(2 * MOST) if ejections.until((A, str(now)))]
+    assert kept == list(range(MOST, 2 * MOST))
+    ejections.failed((A, "0"), 0.0)
+    assert ejections.until((A, "0")) == 0.0
