@@ -44,10 +44,12 @@ async def examine_all(
     budget.load()
     gate = asyncio.Semaphore(_AT_A_TIME)
 
-    async def diagnosed(settings: ConnectionSettings) -> Diagnosis:
+    def examiner_of(settings: ConnectionSettings) -> Examiner:
         factory = (drivers or {}).get(settings.type) or driver_factory(settings.type)
         memory: Memory = store.section(f"connection {settings.name}") if log_in else {}
-        examiner = Examiner(settings, factory(settings, memory), budget, log_in=log_in, hold=hold)
+        return Examiner(settings, factory(settings, memory), budget, log_in=log_in, hold=hold)
+
+    async def diagnosed(settings: ConnectionSettings, examiner: Examiner) -> Diagnosis:
         async with gate:
             examinations = await examiner.examine()
         return Diagnosis(
@@ -57,9 +59,10 @@ async def examine_all(
             findings=tuple(filter(None, (_second(settings.type, each) for each in examinations))),
         )
 
+    examiners = [(settings, examiner_of(settings)) for settings in connections]
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(diagnosed(settings)) for settings in connections]
+            tasks = [group.create_task(diagnosed(*each)) for each in examiners]
     finally:
         store.save()
     return tuple(task.result() for task in tasks)

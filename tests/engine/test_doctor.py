@@ -173,3 +173,8 @@ async def test_cancelled_at_any_moment_it_leaves_nothing_open() -> None:
         with pytest.raises(asyncio.CancelledError):
             await running
         assert not server.open_sessions
+
+
+async def test_a_connection_whose_type_nobody_knows_is_an_error_by_itself() -> None:
+    with pytest.raises(ValueError, match="no driver knows the connection type 'fake'"):
+        await examine_all([connection()], Store())
