@@ -7,11 +7,13 @@ stand and what has happened since it was heard last.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import ClassVar, Protocol
 
 from manager.drivers.base import Driver, DriverError, Memory, SessionListener
+from manager.drivers.failures import failure_of
 from manager.drivers.result import result_of
 from manager.endpoint import Endpoint
 from manager.errors import ManagerGoneError, NotAllowedError, TrunklineError, UntrustedError
@@ -22,6 +24,9 @@ from manager.service.address import TOKEN_VARIABLE, Address, NetworkAddress
 from manager.service.methods import About
 from manager.service.remote import RemoteClient
 from manager.settings import ConnectionSettings, Policy
+from manager.trace import frames_of
+
+log = logging.getLogger(__name__)
 
 TYPE = "service"
 _POLICY = Policy(max_delay=10.0, cooldown=30.0, stable_after=10.0)
@@ -120,10 +125,10 @@ class Attachment:
         stream = self._remote.events(start)
         try:
             past = await _until(stream, start, snapshot.position)
+            self._ear.attach(self._label, snapshot, offset, past)
         except BaseException:
             await stream.aclose()
             raise
-        self._ear.attach(self._label, snapshot, offset, past)
         self._following = asyncio.create_task(self._follow(stream), name=f"attachment {self._label}")
 
     async def heartbeat(self) -> float:
@@ -166,6 +171,9 @@ class Attachment:
                 stream = self._remote.events(snapshot.position)
         except TrunklineError as error:
             failure = _failure(error, self._remote)
+        except Exception as error:  # noqa: BLE001 - what a service tells must not leave a session that is deaf
+            log.error("%s: what it tells raised %s", self._label, frames_of(error))
+            failure = failure_of(error, Stage.SESSION)
         finally:
             with suppress(TrunklineError):
                 await stream.aclose()

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from manager.client import Acknowledge, ManagerClient, Mute, Pause, Reconnect, Refresh, Reload, Resume, Skip
+from manager.doctor.trail import Trail, loop_clock
 from manager.embedded import EmbeddedClient
 from manager.errors import ManagerGoneError, TrunklineError, UnknownConnectionError, UnknownGroupError
 from manager.events import ConnectionEvent, Event, StateChanged
@@ -19,6 +20,7 @@ from manager.model import FailureClass, Phase, Position, Snapshot, Status
 from manager.service import attachment
 from manager.service.composite import CompositeClient
 from manager.service.merge import Merge
+from manager.service.remote import RemoteClient
 from manager.service.rights import Right
 from manager.settings import Policy
 from manager.wire import WireMessage
@@ -383,3 +385,28 @@ def test_no_more_of_the_past_is_asked_for_than_a_slow_line_takes():
     late = Merge(["far"], lambda: 0.0)
     late.shown = True
     assert late.since("far", Position("e", 9)) == Position("e", 9)
+
+
+class Deaf:
+    """An ear that cannot take in what it is told."""
+
+    def since(self, label: str, now: Position) -> Position:
+        return now
+
+    def attach(self, label: str, snapshot: Snapshot, offset: float, past: list[Event]) -> None:
+        pass
+
+    def told(self, label: str, event: Event) -> None:
+        raise OverflowError
+
+
+async def test_an_attachment_that_cannot_take_in_what_it_is_told_ends(berlin, caplog):
+    driver = attachment.AttachmentDriver("berlin", RemoteClient(berlin.address), Deaf())
+    (endpoint,) = attachment.settings_of("berlin", berlin.address).endpoints
+    session = await driver.open(endpoint, Trail(endpoint, loop_clock))
+    berlin.pbx.drop_all()
+    async with asyncio.timeout(PATIENCE):
+        failure = await session.ended()
+    await session.close(graceful=False)
+    assert failure.reason == "unexpected OverflowError"
+    assert "berlin: what it tells raised OverflowError" in caplog.text
