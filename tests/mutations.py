@@ -159,7 +159,7 @@ MUTATIONS = (
         "a stop does not wait for what a pause closes",
         "supervisor.py",
         "            self._ending.append(task)\n            task.add_done_callback(self._ending.remove)\n",
-        "",
+        "            pass\n",
         "test_stopping_waits_for_a_connection_that_a_pause_is_closing",
     ),
     Mutation(

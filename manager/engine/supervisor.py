@@ -62,7 +62,7 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         """The life; None while the connection is at rest."""
         self._ending: list[asyncio.Task[None]] = []
-        """Lives that were stopped and still close their session; none begins before they have."""
+        """Lives that were stopped, or failed, and still close their session; none begins before they have."""
         self._retired = False
         """Whether it was stopped for good."""
         self._arrivals: list[asyncio.Future[None]] = []
@@ -106,13 +106,11 @@ class Supervisor:
         """
         self._retired = self._retired or for_good
         rest = Phase.STOPPED if self._retired else rest
-        task, self._task = self._task, None
+        task = self._leave()
         if task is not None:
             if self.vigil is not None:
                 self.vigil.release()
             task.cancel()
-            self._ending.append(task)
-            task.add_done_callback(self._ending.remove)
         if self._life.spare is not None:
             self._life.spare.leave()
         if self.status.phase is not rest:
@@ -129,6 +127,14 @@ class Supervisor:
             await self._ended()
             raise
 
+    def _leave(self) -> asyncio.Task[None] | None:
+        """Let another life begin once the one under way, which is returned, has ended."""
+        task, self._task = self._task, None
+        if task is not None:
+            self._ending.append(task)
+            task.add_done_callback(self._ending.remove)
+        return task
+
     async def _ended(self) -> None:
         if self._ending:
             await asyncio.wait(tuple(self._ending))
@@ -139,7 +145,7 @@ class Supervisor:
             await self._life.run()
         except Exception as error:  # noqa: BLE001 - a mistake of ours stops one connection, visibly
             log.critical("%s: the supervisor raised %s", self.settings.name, frames_of(error))
-            self._task = None
+            self._leave()
             self._life.writer.rest(Phase.STOPPED, failure_of(error, Stage.SESSION))
             self._arrive()
         finally:

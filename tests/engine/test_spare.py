@@ -674,3 +674,17 @@ async def test_a_reconnection_that_is_given_up_at_any_step_leaves_one_session_an
             site.mend("a", "b")
             await until(lambda site=site: site.status.stable and site.spare_is(Phase.UP))
             assert len(site.sessions) == 2
+
+
+async def test_a_stop_waits_for_the_spare_of_a_supervisor_that_has_failed(caplog):
+    async with Site(spare=True) as site:
+        await until(lambda: site.status.spare is not None and site.status.spare.phase is Phase.UP)
+        site.servers["b"].heartbeat, site.servers["b"].abort_takes = REFUSED, 2.0
+        await until(lambda: site.status.spare.phase is Phase.SUSPECT)
+        supervisor = site.house.manager._registry.supervisors["one"]
+        supervisor._life._chance = None
+        site.servers["a"].drop_all(WRONG_SECRET)
+        await until(lambda: site.status.phase is Phase.STOPPED)
+        await site.house.manager.stop()
+        assert not site.sessions
+    assert "the supervisor raised TypeError" in caplog.text
