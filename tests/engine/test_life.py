@@ -367,3 +367,16 @@ async def test_there_is_never_more_than_one_session():
             await house.manager.force_reconnection("one")
             house.server.drop_all()
         assert house.server.most_open == 1
+
+
+async def test_what_is_being_brought_back_is_told_with_where_its_reconnection_stands():
+    async with House() as house:
+        house.servers["lost"] = FakeServer()
+        house.servers["lost"].open = REFUSED
+        for name in ("well", "lost", "paused"):
+            house.add(name)
+        await house.until(Phase.UP, "well")
+        await house.manager.pause("paused")
+        await until(lambda: house.status("lost").attempt == 3)
+        (lost,) = house.manager.reconnect_state.values()
+        assert (lost.name, lost.attempt, lost.max_attempts, lost.wait) == ("lost", 3, 15, 4.0)
