@@ -64,7 +64,7 @@ class StateChanged(ConnectionEvent, frozen=True, kw_only=True, tag="connection:s
 
 
 class ProbeAnswered(ConnectionEvent, frozen=True, kw_only=True, tag="connection:probeAnswered"):
-    """A heartbeat or health check was answered."""
+    """A heartbeat, health check or refresh was answered."""
 
     probe: str
     """`heartbeat`, `check` or `refresh`."""
@@ -255,10 +255,11 @@ class Commanded(Event, frozen=True, kw_only=True, tag="manager:commanded"):
 
 
 class ListenerDetached(Event, frozen=True, kw_only=True, tag="listener:detached"):
-    """A listener raised too often and is no longer called."""
+    """A listener raised or took too long too often, and is no longer called."""
 
     listener: str
     errors: int
+    """How often it did either."""
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="gap"):

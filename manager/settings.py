@@ -1,4 +1,4 @@
-"""The settings of a connection. `config.py` makes them of a file; a program may make them itself."""
+"""The settings of a connection. `config/` makes them of a file; a program may make them itself."""
 
 from __future__ import annotations
 
@@ -25,15 +25,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     base_delay: float = 1.0
     """Wait before attempt 1; doubled for each that follows."""
     max_delay: float = 30.0
+    """The longest of these waits, but for what a server asks for."""
     max_attempts: int = 15
+    """Failed attempts after which a connection is parked."""
     connect_timeout: float = 15.0
     """Covers name lookup, connect, TLS, handshake and login together."""
     heartbeat_interval: float = 25.0
     """Less a hundredth at most: heartbeats that are due at about the same time go together."""
     heartbeat_timeout: float = 10.0
+    """Deadline of a heartbeat, and of a health check."""
     suspect_timeout: float = 3.0
     """Deadline of the heartbeats of a suspect, which follow each other at once."""
     health_interval: float = 30.0
+    """From the answer to one health check until the next."""
     unhealthy_threshold: int = 3
     """Failures in a row at which a session is given up."""
     stable_after: float = 30.0

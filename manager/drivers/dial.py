@@ -25,7 +25,7 @@ async def dial(host: str, port: int, listener: SessionListener) -> socket.socket
     """Look a host up and return a connected, non-blocking socket; it belongs to the caller.
 
     Raises:
-        OSError: the name is unknown, or none of its addresses takes the connection.
+        OSError, UnicodeError: the name is unknown, or none of its addresses takes the connection.
     """
     listener.reached(Stage.LOOKUP)
     addresses = await look_up(host, port)
