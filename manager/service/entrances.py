@@ -61,7 +61,8 @@ class Entrances:
         """Ask of who comes from now on what the settings say now; where it listens is not changed.
 
         Raises:
-            manager.errors.TrunklineError: tokens or certificate cannot be used; nothing has changed.
+            manager.errors.TrunklineError: tokens or certificate cannot be used, and nothing has changed; or
+                the file of the Unix socket is gone, and who may come through that has not.
         """
         tokens = Tokens() if access.network is None else await read_tokens(access.network)
         if self._network is not None:

@@ -68,15 +68,24 @@ class SocketFile:
         return self
 
     def share(self, *, shared: bool) -> None:
-        """Let others connect from now on, or no longer; those who have stay."""
+        """Let others connect from now on, or no longer; those who have stay.
+
+        Raises:
+            SocketUnavailableError: the file is gone.
+        """
         self._mode = 0o666 if shared else 0o600
-        self._path.chmod(self._mode)
+        try:
+            self._path.chmod(self._mode)
+        except OSError as error:
+            raise SocketUnavailableError(
+                f"cannot change who may reach {self._path}: {error.strerror}"
+            ) from None
 
     @property
     def closed_folder(self) -> Path | None:
-        """The folder on the way to it that others cannot pass; None where there is none."""
+        """The folder on the way to it that others cannot pass, be it gone; None where there is none."""
         folders = reversed(self._path.absolute().parents)
-        return next((folder for folder in folders if not folder.stat().st_mode & stat.S_IXOTH), None)
+        return next((folder for folder in folders if not _lets_others_pass(folder)), None)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -127,3 +136,10 @@ class SocketFile:
         raise SocketUnavailableError(
             f"a service listens at {self._path} already", hint="stop that one first, or name another --socket"
         )
+
+
+def _lets_others_pass(folder: Path) -> bool:
+    try:
+        return bool(folder.stat().st_mode & stat.S_IXOTH)
+    except OSError:
+        return False

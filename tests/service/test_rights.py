@@ -15,9 +15,11 @@ from manager.errors import NotAllowedError, TrunklineError
 from manager.service import credentials, inquiry
 from manager.service.credentials import Credentials, UnixEntrance, credentials_of, right_of, visitor_of
 from manager.service.entrance import TurnedAwayError
+from manager.service.entrances import Entrances
 from manager.service.methods import COMMANDS
 from manager.service.rights import RIGHTS, Right, Visitor
 from manager.service.socketfile import SocketFile
+from manager.service.tokens import Tokens
 from tests.service.conftest import serving
 
 OWN = 1000
@@ -96,6 +98,24 @@ def test_a_folder_that_keeps_others_from_the_socket_is_named(address):
         assert file.closed_folder == address.parent
         address.parent.chmod(0o755)
         assert file.closed_folder is None
+
+
+async def test_new_settings_of_a_service_whose_socket_is_gone_are_an_error_and_not_its_end(folder, caplog):
+    address = folder / "within" / "s.sock"
+    folder.chmod(0o755)
+    with Entrances(address, Access(), Tokens()) as entrances:
+        (unix,) = entrances
+        address.unlink()
+        with pytest.raises(TrunklineError, match="cannot change who may reach"):
+            await entrances.renew(BOTH)
+        assert unix.access == Access()
+        address.touch()
+        await entrances.renew(BOTH)
+        address.unlink()
+        address.parent.rmdir()
+        caplog.clear()
+        await entrances.renew(BOTH)
+        assert f"{address.parent} is closed to them" in caplog.text
 
 
 @pytest.fixture
