@@ -22,6 +22,7 @@ from manager.events import Event, Gap
 from manager.history import History
 from manager.model import Cost, Outcome, Phase, Position, Result, Snapshot, Status
 from manager.settings import ConnectionSettings
+from manager.trace import frames_of
 from manager.wire import WireMessage
 
 if TYPE_CHECKING:
@@ -131,8 +132,8 @@ class EmbeddedClient:
     def _run(self) -> None:
         try:
             asyncio.run(self._main())
-        except Exception as error:
-            log.exception("the manager's thread ended")
+        except Exception as error:  # noqa: BLE001 - told to whoever asks for anything from then on
+            log.critical("the manager's thread ended: %s", frames_of(error))
             self._error = error
         finally:
             self._ready.set()

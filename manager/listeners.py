@@ -14,6 +14,7 @@ from typing import get_args
 from pyee.base import EventEmitter
 
 from manager.events import AnyEvent, Event, event_name
+from manager.trace import frames_of
 
 log = logging.getLogger(__name__)
 
@@ -106,8 +107,8 @@ class _Guard:
         began = time.perf_counter()
         try:
             self.listener(event)
-        except (Exception, asyncio.CancelledError):
-            log.exception("listener %s raised", self.label)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it is not the engine's mistake
+            log.error("listener %s raised %s", self.label, frames_of(error))
             self.faults += 1
         else:
             if time.perf_counter() - began <= SLOW:

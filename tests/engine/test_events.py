@@ -63,11 +63,12 @@ async def test_an_event_is_one_json_object_with_its_name():
         assert written["health"] == 100
 
 
-async def test_a_listener_that_raises_is_detached_and_reaches_nobody_else():
+async def test_a_listener_that_raises_is_detached_and_reaches_nobody_else(caplog):
     heard = []
+    said = "what a peer has said"
 
     def broken(event):
-        raise RuntimeError("listener")
+        raise RuntimeError(said)
 
     async with House() as house:
         house.manager.on("connection:stateChanged", broken)
@@ -78,6 +79,9 @@ async def test_a_listener_that_raises_is_detached_and_reaches_nobody_else():
         (detached,) = house.of(ListenerDetached)
         assert "broken" in detached.listener
         assert len(heard) == len(house.of(StateChanged))
+    assert "broken raised RuntimeError" in caplog.text
+    assert "in broken" in caplog.text
+    assert said not in caplog.text
 
 
 async def test_a_listener_that_was_taken_off_hears_nothing():

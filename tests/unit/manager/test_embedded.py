@@ -179,13 +179,14 @@ async def test_a_frozen_caller_delays_no_heartbeat():
             frozen.wait(0.01)  # blocks this loop, as a terminal that does not read does
 
 
-async def test_a_manager_that_cannot_start_says_so():
+async def test_a_manager_that_cannot_start_says_so(caplog):
     unknown = FakeSettings(name="one", endpoints=(parse_endpoint("ami://pbx1"),))
     client = EmbeddedClient([unknown], drivers={})
     client.start()
     with pytest.raises(ManagerGoneError):
         await client.snapshot()
     client.stop()
+    assert "the manager's thread ended: ValueError" in caplog.text
 
 
 async def test_settings_are_read_anew_on_a_thread_and_what_cannot_be_used_changes_nothing():
