@@ -411,8 +411,8 @@ MUTATIONS = (
     Mutation(
         "a look that swallows its cancellation goes on",
         "peek.py",
-        "            obey_cancellation()\n",
-        "",
+        "        obey_cancellation()\n        return answers\n",
+        "        return answers\n",
         "test_a_wait_that_ends_by_itself_in_the_midst_of_a_look_leaves_none_behind",
     ),
     Mutation(

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from manager.drivers.base import DriverError
 from manager.endpoint import Endpoint
 from manager.engine.clock import Clock
-from manager.engine.deadline import Deadline, obey_cancellation
-from manager.trace import frames_of
-
-log = logging.getLogger(__name__)
+from manager.engine.peek import Eye
 
 INTERVAL = 10.0
 """Seconds from one look at the preferred endpoint to the next."""
@@ -27,15 +22,13 @@ _LOOK_TIMEOUT = 3.0
 class Homing:
     """How long the preferred endpoint of one connection has to be well."""
 
-    __slots__ = ("_clock", "_raised", "_under_way", "_well_for")
+    __slots__ = ("_clock", "_under_way", "_well_for")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._well_for = WELL_FOR
         self._under_way = False
         """Whether the session is a way back that has not held yet."""
-        self._raised = False
-        """Whether a driver's mistake was logged."""
 
     @property
     def under_way(self) -> bool:
@@ -62,27 +55,11 @@ class Homing:
 
     async def _until_well(self, endpoint: Endpoint, peek: Callable[[Endpoint], Awaitable[None]]) -> None:
         """Return when an endpoint has answered every look for long enough."""
-        since = self._clock.monotonic()
+        eye, since = Eye(), self._clock.monotonic()
         while self._clock.monotonic() - since < self._well_for:
             await asyncio.sleep(INTERVAL)
-            if not await self._answers(endpoint, peek):
+            if not await eye.sees(endpoint, peek, _LOOK_TIMEOUT):
                 since = self._clock.monotonic()
-
-    async def _answers(self, endpoint: Endpoint, peek: Callable[[Endpoint], Awaitable[None]]) -> bool:
-        answers = False
-        try:
-            async with Deadline(_LOOK_TIMEOUT):
-                await peek(endpoint)
-        except (DriverError, OSError, UnicodeError):  # a timeout is an OSError
-            pass
-        except Exception as error:  # noqa: BLE001 - a driver's mistake costs the look
-            if not self._raised:
-                log.error("looking at %s raised %s", endpoint.label, frames_of(error))
-            self._raised = True
-        else:
-            answers = True
-        obey_cancellation()
-        return answers
 
     def arrived(self) -> None:
         """Note that a session has held; if it was a way back, the next one is as easy as the first."""

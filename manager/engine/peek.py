@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -109,8 +109,7 @@ class _Look:
         self._since: float | None = None
         """When somebody first waited in this outage."""
         self._next_at = 0.0
-        self._raised = False
-        """Whether a driver's mistake was logged."""
+        self._eye = Eye()
 
     @property
     def awaited(self) -> bool:
@@ -148,8 +147,8 @@ class _Look:
             if self._next_at > self._clock.monotonic():
                 continue
             self._next_at = self._clock.monotonic() + self._interval()
-            answers = await self._answers(next(iter(self._waiting.values())))
-            obey_cancellation()
+            one = next(iter(self._waiting.values()))
+            answers = await self._eye.sees(self._endpoint, one.peek, PEEK_TIMEOUT)
             turned = answers and self._failing
             self._failing = not answers
             if turned:
@@ -157,19 +156,34 @@ class _Look:
                 for waiting in tuple(self._waiting.values()):
                     waiting.sees_answer(at)
 
-    async def _answers(self, one: Waiting) -> bool:
-        try:
-            async with Deadline(PEEK_TIMEOUT):
-                await one.peek(self._endpoint)
-        except (DriverError, OSError, UnicodeError):  # a timeout is an OSError
-            return False
-        except Exception as error:  # noqa: BLE001 - a driver's mistake costs the peek
-            if not self._raised:
-                log.error("peeking at %s raised %s", self._endpoint.label, frames_of(error))
-            self._raised = True
-            return False
-        return True
-
     def _interval(self) -> float:
         started = self._since if self._since is not None else self._clock.monotonic()
         return INTERVAL if self._clock.monotonic() < started + SLOW_AFTER else SLOW_INTERVAL
+
+
+class Eye:
+    """Sees whether an endpoint answers; a mistake of the driver is logged once and counts for no answer."""
+
+    __slots__ = ("_raised",)
+
+    def __init__(self) -> None:
+        self._raised = False
+
+    async def sees(
+        self, endpoint: Endpoint, peek: Callable[[Endpoint], Awaitable[None]], limit: float
+    ) -> bool:
+        """Return whether a peek at an endpoint succeeds within `limit` seconds."""
+        answers = False
+        try:
+            async with Deadline(limit):
+                await peek(endpoint)
+        except (DriverError, OSError, UnicodeError):  # a timeout is an OSError
+            pass
+        except Exception as error:  # noqa: BLE001 - a driver's mistake costs the peek
+            if not self._raised:
+                log.error("peeking at %s raised %s", endpoint.label, frames_of(error))
+            self._raised = True
+        else:
+            answers = True
+        obey_cancellation()
+        return answers

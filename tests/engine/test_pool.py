@@ -139,7 +139,7 @@ async def test_a_mistake_of_the_driver_in_a_look_is_logged_once_and_costs_no_mor
         await asyncio.sleep(300)
         assert site.host == "b"
         (told,) = [record.getMessage() for record in caplog.records if "raised" in record.getMessage()]
-        assert told.startswith("looking at a:5038 raised RuntimeError")
+        assert told.startswith("peeking at a:5038 raised RuntimeError")
         assert CANARY not in told
         site.mend("a")
         await site.up_on("a")
