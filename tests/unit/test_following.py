@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from manager.errors import ManagerGoneError
-from manager.events import BandChanged, Event
-from manager.model import Band, Position, Snapshot
+from manager.events import BandChanged, Commanded, Event, StateChanged
+from manager.model import Band, Phase, Position, Snapshot
+from tests.tui.fake_client import connection
 from tui.commands import events
-from tui.commands.events import _Reader
+from tui.commands.events import _Reader, _sentence
 
 
 class Flaky:
@@ -35,6 +36,17 @@ class Flaky:
         if seq + 2 >= last:
             self._runs.pop(0)
         raise ManagerGoneError("the service has ended the connection")
+
+
+def test_a_line_says_to_whom_what_has_happened_in_columns():
+    status = connection("pbx1-ami", phase=Phase.WAITING, host="pbx1")
+    lost = StateChanged(seq=1, time=0.0, health=0, previous=Phase.UP, status=status)
+    asked = Commanded(seq=2, time=0.0, health=0, command="reconnect", connection="pbx1-ami")
+    band = BandChanged(seq=3, time=0.0, health=100, band=Band.GREEN, previous=Band.RED)
+    lines = [_sentence(event).split(maxsplit=1)[1][len("00:00:00+00:00 ") :] for event in (lost, asked, band)]
+    assert lines[0].startswith("pbx1-ami         waiting     ")
+    assert lines[1] == "pbx1-ami         command     reconnect"
+    assert lines[2] == f"{'':16} health      green, was red · 100 %"
 
 
 async def test_each_event_of_each_run_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys):

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from manager.errors import ManagerGoneError
-from manager.events import ConnectionEvent, Event, Gap
+from manager.events import Event, Gap
 from manager.model import Position
 from manager.outputs.jsonlines import line_of
 from manager.service.address import Address
@@ -27,6 +27,8 @@ from tui.sentences import log_line
 AGAIN_AFTER = 2.0
 """Seconds until a service that did not answer is asked again."""
 
+_SUBJECT, _WORD = 16, 11
+"""Columns of who it is about and of what happened; whoever is called longer takes more."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -122,5 +124,5 @@ def _sentence(event: Event | Gap) -> str:
     if isinstance(event, Gap):
         return f"{event.missed} events are no longer held"
     at = datetime.fromtimestamp(event.time).astimezone().isoformat(" ", "seconds")
-    whose = f"{event.connection}: " if isinstance(event, ConnectionEvent) else ""
-    return clean(f"{at} {whose}{log_line(event).text}")
+    line = log_line(event)
+    return clean(f"{at} {line.subject:<{_SUBJECT}} {line.word:<{_WORD}} {line.text}".rstrip())
