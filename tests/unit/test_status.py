@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import time
 
+import pytest
+from click.testing import CliRunner
+
+from tui.cli import main
 from tui.commands.status import CRITICAL, OK, UNKNOWN, WARNING, age, summary, table, verdict
 
 
@@ -56,6 +60,31 @@ def test_the_reason_stands_where_something_is_wrong_and_nothing_there_reaches_th
     assert line.endswith("connection ␛]0;x␇refused")
     *_, line = table(snapshot(connection("up", failure=failure)), now=90.0)
     assert "refused" not in line
+
+
+def test_beside_the_reason_stands_when_it_is_tried_again():
+    at = time.mktime((2026, 11, 27, 2, 14, 36, 0, 0, -1))
+    failure = {"reason": "connection refused"}
+    *_, line = table(snapshot(connection("waiting", failure=failure, next_attempt=at)), now=90.0)
+    assert line.endswith("connection refused, next try 02:14:36")
+    *_, line = table(snapshot(connection("blocked", failure=failure, next_attempt=None)), now=90.0)
+    assert line.endswith("connection refused")
+
+
+def test_a_probe_that_is_not_let_in_or_not_answered_ends_with_3_and_a_line_on_stdout(tmp_path):
+    key, token = tmp_path / "key", tmp_path / "token"
+    for path in (key, token):
+        path.write_text("nothing\n")
+    nobody = ["--attach", str(tmp_path / "s.sock")]
+    stranger = ["--attach", "wss://127.0.0.1:1", "--ca", str(key), "--token-file", str(token)]
+    for where, said in ((nobody, "no service answers"), (stranger, "holds no certificate")):
+        done = CliRunner().invoke(main, ["status", "--exit-code", *where])
+        assert done.exit_code == UNKNOWN
+        assert done.stdout.startswith("unknown: ")
+        assert said in done.stdout
+        plain = CliRunner().invoke(main, ["status", *where])
+        assert not plain.stdout
+        assert said in plain.stderr
 
 
 @pytest.mark.parametrize(

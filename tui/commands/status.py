@@ -7,10 +7,11 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
+from manager.errors import TrunklineError
 from manager.service import inquiry
 from manager.service.address import Address
 from tui.commands.attaching import address_for
@@ -32,7 +33,9 @@ _WORDS = ("ok", "warning", "critical", "unknown")
 @click.option("--json", "as_json", is_flag=True, help="Print the service's answer as it is.")
 @click.option("--brief", is_flag=True, help="Print one line.")
 @click.option(
-    "--exit-code", is_flag=True, help="End with 0 for all well, 1 for a doubt, 2 for a connection down."
+    "--exit-code",
+    is_flag=True,
+    help="End with 0 for all well, 1 for a doubt, 2 for a connection down, 3 where that is not known.",
 )
 @click.pass_context
 def status(
@@ -47,7 +50,12 @@ def status(
 ) -> None:
     """Print how every connection stands; exit code 3 where no service answers."""
     with told(FAILED):
-        answer = inquiry.ask(address_for(context, path, address))
+        try:
+            answer = inquiry.ask(address_for(context, path, address))
+        except TrunklineError as error:
+            if not exit_code:
+                raise
+            _unknown(error)
     snapshot = answer["snapshot"]
     if as_json:
         click.echo(json.dumps(answer))
@@ -56,6 +64,14 @@ def status(
         if not brief:
             click.echo(printable("\n".join(table(snapshot, time.time()))))
     sys.exit(verdict(snapshot) if exit_code else OK)
+
+
+def _unknown(error: TrunklineError) -> NoReturn:
+    """End a probe that was not answered: who runs it reads its first line on stdout, and 3 for not known."""
+    click.echo(clean(f"{_WORDS[UNKNOWN]}: {error}"))
+    if error.hint:
+        click.echo(printable(f"  {error.hint}"), err=True)
+    sys.exit(UNKNOWN)
 
 
 def verdict(snapshot: dict[str, Any]) -> int:
@@ -101,6 +117,8 @@ def table(snapshot: dict[str, Any], now: float) -> Iterable[str]:
 def _row(status: dict[str, Any], now: float) -> tuple[str, ...]:
     failure = status.get("failure") or {}
     notes = [str(failure.get("reason", ""))] if status["phase"] != "up" else []
+    if (next_attempt := status.get("next_attempt")) is not None:
+        notes.append(f"next try {time.strftime('%H:%M:%S', time.localtime(next_attempt))}")
     if status.get("acknowledged") is not None:
         notes.append("acknowledged")
     return (
