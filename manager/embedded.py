@@ -269,8 +269,10 @@ class EmbeddedClient:
                 await manager.pause(command.name)
                 return (_done(manager, command.name, "closed until it is resumed"),)
             case Resume():
+                rests = not manager.get_connection_status(command.name)[command.name].phase.counts
                 manager.resume(command.name)
-                return (_done(manager, command.name, "taken up again"),)
+                text = "taken up again" if rests else "was not paused"
+                return (_done(manager, command.name, text),)
             case Skip():
                 return await manager.skip(command.name)
             case Acknowledge():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 import click
 
 from manager.client import Command, Pause, Reconnect, Refresh, Reload, Resume
 from manager.errors import UnknownConnectionError
+from manager.events import Event, Reloaded
 from manager.model import Result
 from manager.service.address import Address
 from manager.service.remote import RemoteClient
@@ -81,13 +83,17 @@ pause = _for_names(Pause, "pause", "Close connections and keep them closed until
 resume = _for_names(Resume, "resume", "Take paused connections up again.")
 
 
-@click.command()
+@click.command(short_help="Have the service read its settings anew.")
 @config_option
 @attach_option
 @click.pass_context
 def reload(context: click.Context, path: Path | None, address: Address | None) -> None:
-    """Have the service read its settings anew."""
-    _carry_out(context, path, address, [Reload()])
+    """Have the service read its settings anew, and print what is different."""
+    with told(BAD_SETTINGS):
+        client = RemoteClient(address_for(context, path, address))
+        lines = asyncio.run(_differences(client))
+    for line in lines:
+        click.echo(clean(line))
 
 
 def _carry_out(
@@ -98,7 +104,7 @@ def _carry_out(
     *,
     wait: bool = True,
 ) -> None:
-    """Give commands side by side and print their results; end with 1 where one did not work."""
+    """Give commands side by side and print what comes of them; end with 1 where one did not work."""
     with told(BAD_SETTINGS):
         client = RemoteClient(address_for(context, path, address))
         results = asyncio.run(_outcomes(client, commands, wait=wait))
@@ -120,3 +126,19 @@ async def _outcomes(client: RemoteClient, commands: Sequence[Command], *, wait: 
         return []
     outcomes = await asyncio.gather(*map(client.command, commands))
     return [result for outcome in outcomes for result in outcome]
+
+
+async def _differences(client: RemoteClient) -> list[str]:
+    """Have the settings read anew and return a line for each connection that has another place in them."""
+    before = (await client.snapshot()).position
+    await client.command(Reload())
+    after = (await client.snapshot()).position
+    async with aclosing(client.events(before)) as events:
+        async for event in events:
+            if isinstance(event, Reloaded):
+                kinds = ((event.added, "added"), (event.removed, "removed"), (event.changed, "changed"))
+                lines = [f"{name}: {word}" for names, word in kinds for name in names]
+                return lines or ["nothing has changed"]
+            if isinstance(event, Event) and event.seq >= after.seq:
+                break
+    return ["read anew; what was different is no longer known"]

@@ -41,8 +41,11 @@ async def test_snapshot_events_and_commands_cross_from_one_loop_to_another():
         assert result.ok
         (result,) = await client.command(Pause(name="one"))
         assert result.status.phase is Phase.PAUSED
-        await client.command(Resume(name="one"))
+        (result,) = await client.command(Resume(name="one"))
+        assert result.text == "taken up again"
         await reach(client, Phase.UP)
+        (result,) = await client.command(Resume(name="one"))
+        assert result.text == "was not paused"
 
 
 async def test_a_countdown_is_skipped_a_trouble_acknowledged_and_a_group_muted_from_another_loop():
