@@ -95,6 +95,8 @@ def parse_address(text: str, *, ca_file: Path | None = None, token_file: Path | 
     """
     scheme, found, _ = text.partition("://")
     if not found:
+        if not text.strip():
+            raise ValueError("the path of a socket, or wss://HOST:PORT")
         return Path(text)
     if scheme.lower() != "wss":
         raise ValueError("a service on another machine is wss://HOST:PORT, and nothing without TLS")

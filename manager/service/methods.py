@@ -9,6 +9,7 @@
 | `unsubscribe` | `subscription` | nothing |
 | `history` | `name` | `manager.history.History` |
 | `settings` | `name` | rows of `manager.effective.SettingRow`, secrets masked |
+| `config` | | `config`, the path of the file, and `connections`: the rows of each by its name |
 | `reconnect`, `refresh`, `pause`, `resume`, `reload`… | those of the command in `manager.client` | its outcome |
 
 `rights.py` says which of them act and which only read.
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, get_args
@@ -31,7 +33,9 @@ import msgspec
 from msgspec.structs import replace
 
 from manager.client import Command
+from manager.effective import SettingRow
 from manager.embedded import EmbeddedClient
+from manager.errors import UnknownConnectionError
 from manager.events import Gap
 from manager.model import Position, Snapshot
 from manager.service.news import News
@@ -66,6 +70,14 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
     service: About
     snapshot: Snapshot
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """What counts for all connections, secrets masked."""
+
+    config: str
+    """The file that was read."""
+    connections: dict[str, tuple[SettingRow, ...]]
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -151,7 +163,17 @@ class Methods:
                 return await self._client.history(read_params(params, Named).name)
             case "settings":
                 return await self._client.settings(read_params(params, Named).name)
+            case "config":
+                return await self._config()
         return await self._client.command(read_params(params, COMMANDS[method]))
+
+    async def _config(self) -> Config:
+        statuses = (await self._client.snapshot()).statuses
+        found: dict[str, tuple[SettingRow, ...]] = {}
+        for status in statuses:
+            with suppress(UnknownConnectionError):  # it was removed since
+                found[status.name] = await self._client.settings(status.name)
+        return Config(config=self._about.config, connections=found)
 
     def about(self, visitor: Visitor) -> About:
         """Return which service it is and what one may do there."""

@@ -26,6 +26,7 @@ RIGHTS: Mapping[str, Right] = {
     "unsubscribe": Right.READ,
     "history": Right.READ,
     "settings": Right.READ,
+    "config": Right.READ,
     "reconnect": Right.ACT,
     "refresh": Right.ACT,
     "pause": Right.ACT,

@@ -350,7 +350,7 @@ def test_an_address_is_a_path_or_a_place_on_another_machine():
 @pytest.mark.parametrize(
     "text",
     [
-        "ws://pbx:80", "https://pbx:443", "wss://pbx", "wss://pbx:x", "wss://pbx:0", "wss://:8443", "wss://[x:1",
+        "", " ", "ws://pbx:80", "https://pbx:443", "wss://pbx", "wss://pbx:x", "wss://pbx:0", "wss://:8443", "wss://[x:1",
         "wss://user:canary@pbx:1", "wss://pbx:1/?token=canary", "wss://pbx:1/#canary", "wss://pbx:1/path",
     ],
 )  # fmt: skip

@@ -112,6 +112,15 @@ async def test_what_a_newer_client_adds_is_ignored(server, address):
         assert told["result"]["connection"] == "one"
 
 
+async def test_what_counts_for_every_connection_is_told_at_once_as_for_each(server, address, manager):
+    async with connecting(address) as connection:
+        told = (await call(connection, "config"))["result"]
+    assert told["config"] == "/config.toml"
+    assert list(told["connections"]) == ["one", "two"]
+    for name, rows in told["connections"].items():
+        assert [row["key"] for row in rows] == [row.key for row in await manager.settings(name)]
+
+
 async def test_every_command_of_a_manager_can_be_given_by_its_name(server, address):
     assert {"reconnect", "refresh", "pause", "resume", "reload", "skip", "mute"} <= COMMANDS.keys()
     async with connecting(address) as connection:
