@@ -19,6 +19,7 @@ import msgspec
 
 from manager.bounds import BOUNDS
 from manager.config.mistakes import ConfigError, Mistake
+from manager.errors import TrunklineError
 from manager.settings import Policy
 from manager.text import harmless
 
@@ -55,6 +56,12 @@ _OBJECT = "an object with names and numbers as they stand: { maxReconnectAttempt
 _HINT = (
     "mend the file; numbers stand for themselves there, without arithmetic and without names of other values"
 )
+_SEPARATED = re.compile(
+    r"""(?P<text>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|//[^\n]*|/\*.*?\*/|[A-Za-z_$][\w$]*)
+|\d+(?:_\d+)+""",
+    re.DOTALL | re.VERBOSE,
+)
+"""A number with separators (`10_000`); or what has to be passed over on the way to one."""
 _SHARE = 0.4
 """Of a heartbeat's interval: what its deadline is made to be where it would not fit otherwise."""
 _CONNECTION = """
@@ -80,7 +87,8 @@ def migrate(path: Path) -> Migration:
     """Read a file of old settings and return what it is here.
 
     Raises:
-        ConfigError: it cannot be read, is no such object, or a value is no number; it tells every mistake.
+        ConfigError: it is no such object, or a value is no number; it tells every mistake.
+        TrunklineError: it cannot be read.
     """
     text = _read(path)
     found = _parse(path, text)
@@ -107,7 +115,7 @@ def _read(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(_MAX_CHARACTERS + 1)
     except OSError as error:
-        raise _unusable(path, error.strerror or "an error", "a file that can be read") from None
+        raise TrunklineError(f"cannot read {path}: {error.strerror or 'an error'}") from None
     if len(content) > _MAX_CHARACTERS:
         raise _unusable(path, "more than 64 KiB", _OBJECT)
     try:
@@ -139,7 +147,14 @@ def _bare(text: str) -> str:
     end = _END.search(text)
     if end is not None:
         text = text[: end.start("end")] + _blank(end["end"]) + text[end.end("end") :]
-    return text
+    return _SEPARATED.sub(_joined, text)
+
+
+def _joined(found: re.Match[str]) -> str:
+    """Return a number without its separators, with as many blanks behind it; anything else as it is."""
+    if found["text"] is not None:
+        return found[0]
+    return found[0].replace("_", "").ljust(len(found[0]))
 
 
 def _blank(text: str) -> str:
@@ -184,7 +199,7 @@ def _number(value: object) -> float | None:
         return None
     if isinstance(value, str):
         try:
-            value = float(value)
+            value = float(value.replace("_", "no digit"))
         except ValueError:
             return None
     return float(value) if isinstance(value, int | float) else None

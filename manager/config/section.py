@@ -202,7 +202,7 @@ class Section:
                 self.mistake(name, "a name that does not belong here", elsewhere[name])
                 continue
             nearest = nearest_of(name, self._known)
-            expected = "a known name" if nearest else "one of " + ", ".join(sorted(self._known))
+            expected = "a known name" if nearest else "one of " + ", ".join(sorted(set(self._known)))
             self.notes.mistake(self.at(name), "an unknown name", expected, nearest=nearest)
 
     def _take(self, name: str) -> Value:

@@ -46,6 +46,9 @@ def config() -> None:
     """Where the settings are, and what they look like."""
 
 
+config.add_command(check)
+
+
 @config.command("path")
 def config_path() -> None:
     """Print where the settings are looked for."""

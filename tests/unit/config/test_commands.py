@@ -54,6 +54,14 @@ def test_every_setting_is_shown_with_where_it_comes_from(config: Path) -> None:
     assert max(map(len, lines)) <= 80
 
 
+def test_the_file_is_checked_under_either_name(config: Path) -> None:
+    said = CliRunner().invoke(main, ["check", "--config", str(config)]).output
+    assert "2 connections, no mistakes" in said
+    assert run("check", "--config", config).output == said
+    config.write_text("[connections]\n")
+    assert run("check", "--config", config).exit_code == 2
+
+
 def test_one_connection_is_shown_alone_and_as_json(config: Path) -> None:
     told = json.loads(run("show", "backend", "--json", "--config", config).output)
     assert {row["connection"] for row in told} == {"backend"}

@@ -75,6 +75,12 @@ def test_the_sample_names_every_setting_and_every_number_with_its_default(write)
         assert f"\n# {name} = " in service
 
 
+def test_the_sample_names_all_that_a_service_can_be_told(mistake):
+    known = mistake(f"[connections.a]\n{AMI}[service]\nzzzzzz = 1\n").expected
+    service = example().partition("[service]")[2].partition("[policies.")[0]
+    assert known == "one of " + ", ".join(sorted(re.findall(r"^# (\w+) = ", service, re.MULTILINE)))
+
+
 def test_the_sample_with_every_line_switched_on_is_valid_too(write):
     everything = re.sub(r"^# (?=\w+ = )", "", example(), flags=re.MULTILINE)
     configuration = load(write(everything, mode=0o644))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from manager.config import ConfigError, Mistake, load
 from manager.config.migration import NAMES, Migration, migrate
+from manager.errors import TrunklineError
 from manager.settings import Policy
 
 ALL = """\
@@ -221,8 +222,20 @@ def test_one_that_is_given_as_a_configuration_is_told_what_to_run(tmp_path: Path
 
 @pytest.mark.parametrize("name", ["missing.js", ""])
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=r"No such file|Is a directory"):
+    with pytest.raises(TrunklineError, match=r"cannot read .*(No such file|Is a directory)") as caught:
         migrate(tmp_path / name)
+    assert not caught.value.hint
+
+
+def test_numbers_with_separators_are_numbers_and_nothing_else_with_a_line_below_is(migrated) -> None:
+    text = "{ connectionTimeout: 10_000, baseDelay: '1_0', a_1_2: 3 } // 1_0"
+    with pytest.raises(ConfigError) as caught:
+        migrated(text)
+    assert [each.key for each in caught.value.mistakes] == ["baseDelay"]
+    told = migrated(text.replace("'1_0'", "1_000"))
+    assert "connect_timeout = 10 " in told.text
+    assert "base_delay = 1 " in told.text
+    assert told.unsupported == ("a_1_2",)
 
 
 @settings(max_examples=30)

@@ -48,6 +48,8 @@ def test_an_unknown_name_that_is_near_to_none_is_told_all(mistake):
     assert found.nearest == ""
     assert "heartbeat_interval" in found.expected
     assert "password" in found.expected
+    names = found.expected.removeprefix("one of ").split(", ")
+    assert len(names) == len(set(names))
 
 
 def test_misspelt_tables_types_and_sources_are_told_the_nearest_too(mistakes):
