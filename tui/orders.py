@@ -64,7 +64,7 @@ class Orders:
 
     def _feedback_of(self, result: Result, *, skipped: bool) -> Feedback:
         if result.next_login is None:
-            return Feedback(result.text, "good" if result.ok else "bad")
+            return Feedback(result.text, "good" if result.ok else "bad", result.status.phase)
         self._withheld.add(result.connection)
         self._later(OVERRIDE_FOR, lambda: self._withheld.discard(result.connection))
         instant = formats.clock(result.next_login)

@@ -73,6 +73,8 @@ class Feedback(msgspec.Struct, frozen=True):
 
     text: str
     tone: str
+    phase: Phase | None = None
+    """Phase that the connection was in by then; in another the result says nothing of how it stands."""
 
 
 def row_of(
@@ -96,7 +98,7 @@ def row_of(
     if acknowledged:
         text, tone = f"acknowledged {formats.minute(status.acknowledged or 0.0, now)} · {text}", "muted"
     slotted = bool(lead) or countdown is not None
-    if feedback is not None:
+    if feedback is not None and feedback.phase in (None, status.phase):
         text, tone = feedback.text, feedback.tone
         if countdown is None:
             lead, slotted = "", False

@@ -213,7 +213,7 @@ async def test_m_mutes_the_group_of_the_row_for_the_time_that_is_typed():
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "desk")
         await pilot.press("m")
-        await text_seen(pilot, "mute pbx1 for /")
+        await text_seen(pilot, "mute pbx1 for: ")
         assert "30 min, 2 h, until 06:00" in keys(app)
         await pilot.press(*"30 min")
         assert client.commands == []
@@ -268,7 +268,7 @@ async def test_the_groups_of_all_marked_rows_are_muted():
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "SIP")
         await pilot.press("asterisk", "m")
-        await text_seen(pilot, "mute 2 groups for /")
+        await text_seen(pilot, "mute 2 groups for: ")
         await pilot.press(*"2 h", "enter")
         await seen(pilot, lambda: [command.group for command in client.commands] == ["pbx1", "pbx2"])
 
@@ -302,6 +302,18 @@ async def test_the_first_line_says_that_the_manager_runs_elsewhere():
 
 
 # --- feedback ------------------------------------------------------------------------------------------
+
+
+async def test_a_result_is_not_told_of_a_connection_that_has_come_to_stand_otherwise():
+    app, client = app_of(connection("desk"))
+    answering(client, True, "closed and up again after 52 ms")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_seen(pilot, "desk")
+        await pilot.press("r")
+        await seen(pilot, lambda: "up again after 52 ms" in row_of(app, "desk"))
+        client.change("desk", phase=Phase.WAITING, **waiting(300, 300))
+        await seen(pilot, lambda: "connection refused" in row_of(app, "desk"))
+        assert "up again" not in row_of(app, "desk")
 
 
 @pytest.mark.parametrize(
