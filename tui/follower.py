@@ -49,11 +49,12 @@ class Follower:
         while True:
             try:
                 await self._follow()
-                trouble = "the manager has ended its stream of events"
+                trouble, why = "the manager has ended its stream of events", ""
             except Exception as error:  # noqa: BLE001 - a face outlives whatever the way to its manager raises
-                trouble = f"the manager does not answer: {str(error) or type(error).__name__}"
+                trouble, why = "the manager does not answer", str(error) or type(error).__name__
             again = formats.clock(time.time() + AGAIN_AFTER)
-            self._viewer.troubled(f"{trouble} · what stands below may be old · asked again {again}")
+            told = (trouble, f"asked again {again}", "the rest may be old", why)
+            self._viewer.troubled(" · ".join(filter(None, told)))
             await asyncio.sleep(AGAIN_AFTER)
 
     async def _follow(self) -> None:

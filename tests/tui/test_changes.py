@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from manager.errors import TrunklineError
 from manager.events import Added, BudgetChanged, FactsChanged, ProbeAnswered, Removed
 from manager.model import BudgetStatus, Phase
-from tests.tui.conftest import row_of, screen_text, seen, text_gone, text_seen
+from tests.tui.conftest import line_with, row_of, screen_text, seen, text_gone, text_seen
 from tests.tui.driving import app_of, log, rows
 from tests.tui.fake_client import CLOCK_AHEAD, connection, slow, waiting
 
@@ -168,9 +168,14 @@ async def test_events_from_before_the_screen_are_in_the_log_but_change_nothing()
 async def test_a_manager_that_does_not_answer_is_a_sentence_and_is_asked_again(monkeypatch):
     monkeypatch.setattr("tui.follower.AGAIN_AFTER", 0.05)
     app, client = app_of(connection("desk"))
-    client.snapshot_error = TrunklineError("the socket is closed")
-    async with app.run_test(size=(120, 40)) as pilot:
-        await text_seen(pilot, "the manager does not answer: the socket is closed")
+    client.snapshot_error = TrunklineError(
+        "no service answers at /run/user/1000/trunkline/0123456789abcdef.sock"
+    )
+    async with app.run_test(size=(80, 24)) as pilot:
+        await text_seen(pilot, "the manager does not answer · asked again ")
+        assert "· the rest may be old" in line_with(app, "does not answer")
+        await pilot.resize_terminal(160, 40)
+        await text_seen(pilot, "may be old · no service answers at /run/user/1000/trunkline/")
         client.snapshot_error = None
         await text_seen(pilot, "desk")
         await text_gone(pilot, "does not answer")
