@@ -13,6 +13,10 @@ _WORD = re.compile(r"[^\s·,;()\[\]\"'“”‘’/@?=&<>]+")  # noqa: RUF001 - 
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.%\w]*")
 _DOMAIN = re.compile(r"(?:[\w-]+\.)+[A-Za-z][\w-]*\.?")
 _USER = re.compile(r"(?P<scheme>sips?:|^|[\s<(])(?P<user>[^\s@:<>()]+)@")
+_OWN_FILE = re.compile(
+    r"(?:incident|log)-\d{4}-\d\d-\d\d-\d{6}(?:-\d+)?\.(?:md|txt)|copied\.txt|dashboard\.toml"
+)
+"""Names of files that we choose ourselves, which look like those of hosts and tell nothing."""
 _NAMING = {"username": "user", "realm": "host", "group": "host"}
 """Settings whose values are names of somebody."""
 _MOST = 50_000
@@ -62,6 +66,8 @@ class Privacy:
     def _hidden(self, word: str) -> str:
         if (alias := self._aliases.get(word)) is not None:
             return alias
+        if _OWN_FILE.fullmatch(word) is not None:
+            return word
         if _ADDRESS.fullmatch(word) is not None and not _is_time(word):
             return self._alias(word, "host")
         host, colon, port = word.rpartition(":")

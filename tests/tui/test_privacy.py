@@ -29,6 +29,13 @@ def privacy_of(*statuses) -> Privacy:
         ("registered until 02:15:12", "registered until 02:15:12"),
         ("no answer in 10 s · 4/15", "no answer in 10 s · 4/15"),
         ("Asterisk 22.10.1 · 4 calls", "Asterisk 22.10.1 · 4 calls"),
+        (
+            "incident-2026-11-27-072408-2.md holds the report",
+            "incident-2026-11-27-072408-2.md holds the report",
+        ),
+        ("log-2026-11-27-072408.txt", "log-2026-11-27-072408.txt"),
+        ("copied into copied.txt", "copied into copied.txt"),
+        ("in dashboard.toml, not in berlin.toml", "in dashboard.toml, not in host-2"),
     ],
 )
 def test_names_and_addresses_go_and_all_else_stays(text, shown):
