@@ -256,7 +256,7 @@ async def test_m_asks_in_the_last_line_of_the_details_for_how_long_and_ends_the_
     async with app.run_test(size=(120, 40)) as pilot:
         await open_details(pilot)
         await pilot.press("m")
-        await text_seen(pilot, "mute pbx1 for /▏")
+        await text_seen(pilot, "mute pbx1 for: ▏")
         await pilot.press(*"soon", "enter")
         await text_seen(pilot, "not muted: “soon” is no time")
         await pilot.press("m", *"2 h", "enter")

@@ -92,7 +92,7 @@ async def test_rows_are_ordered_as_one_types_and_a_word_that_is_no_order_changes
     async with app.run_test(size=(120, 40)) as pilot:
         await seen(pilot, lambda: names_of(app) == ["b", "a", "c"])
         await pilot.press("o")
-        await text_seen(pilot, "order /trouble")
+        await text_seen(pilot, "order: trouble")
         await pilot.press("ctrl+u", *"name")
         await seen(pilot, lambda: names_of(app) == ["a", "b", "c"])
         await pilot.press(*"less")

@@ -25,7 +25,7 @@ from tui.pace import CALM, Pace
 from tui.page import Piece
 from tui.sanitise import clean
 from tui.screens.covering import CoveringScreen, Teller
-from tui.widgets.lastline import LastLine
+from tui.widgets.lastline import SEEKS, LastLine
 from tui.widgets.message import MessagePane
 from tui.widgets.messages import LadderHeading, MessageList
 from tui.widgets.title import TitleLine
@@ -215,7 +215,7 @@ class WireScreen(CoveringScreen):
         self.changed()
 
     def action_filter(self) -> None:
-        self.post_message(LastLine.Edit("messages", self._log.words, self._filter))
+        self.post_message(LastLine.Edit("messages", self._log.words, self._filter, sign=SEEKS))
 
     def _filter(self, words: str) -> None:
         self._log.filter(words)

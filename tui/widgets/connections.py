@@ -21,7 +21,7 @@ from tui.matching import EXAMPLE, Filter
 from tui.operator import Operator, running
 from tui.ordering import KEYS, OrderingError, read_ordering
 from tui.view import View
-from tui.widgets.lastline import LastLine
+from tui.widgets.lastline import SEEKS, LastLine
 from tui.widgets.table import ConnectionTable
 
 ABSENCE = 60.0
@@ -221,7 +221,9 @@ class Connections(Container):
         self.post_message(self.EventsAsked(frozenset(status.name for status in self.meant)))
 
     def action_filter(self) -> None:
-        self.post_message(LastLine.Edit("rows", self._view.filter.words, self._filter, hint=EXAMPLE))
+        self.post_message(
+            LastLine.Edit("rows", self._view.filter.words, self._filter, sign=SEEKS, hint=EXAMPLE)
+        )
 
     def action_show_all(self) -> None:
         if self._view.filter:

@@ -26,7 +26,7 @@ from tui.log.times import STEP, Times, iso
 from tui.log.view import LogView
 from tui.log.words import whole
 from tui.logline import Look, draw, text_at
-from tui.widgets.lastline import LastLine
+from tui.widgets.lastline import SEEKS, LastLine
 from tui.widgets.plainlines import PlainLines
 
 _SHIFT = 16
@@ -245,7 +245,7 @@ class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
 
     def action_search(self) -> None:
         self.view.begin_search()
-        self.post_message(LastLine.Edit("search", " ".join(self.view.search), self._seek))
+        self.post_message(LastLine.Edit("search", " ".join(self.view.search), self._seek, sign=SEEKS))
 
     def action_step(self, direction: int) -> None:
         around = self.view.step(direction)

@@ -14,6 +14,7 @@ from tui.widgets.footer import KeyLine, Keys
 from tui.widgets.oneline import OneLine
 from tui.widgets.prompt import FilterLine, Question
 
+SEEKS = " /"
 SHOWN_FOR = 6.0
 """Seconds for which a sentence stands, unless a key is pressed sooner."""
 
@@ -47,14 +48,19 @@ class LastLine(Container):
             words: str,
             changed: Callable[[str], None],
             *,
+            sign: str = ": ",
             hint: str = "",
             ways: str = "enter keeps · esc clears",
         ) -> None:
-            """Begin with `words`; `changed` is called at every letter; `hint` says what may be typed."""
+            """Begin with `words`; `changed` is called at every letter; `hint` says what may be typed.
+
+            `sign` stands between the label and the words: `SEEKS` where something is looked for.
+            """
             super().__init__()
             self.label = label
             self.words = words
             self.changed = changed
+            self.sign = sign
             self.hint = hint
             self.ways = ways
 
@@ -104,7 +110,7 @@ class LastLine(Container):
         self._lend(self.typing)
         self._changed, self._words = words.changed, words.words
         self._entered = words.entered if isinstance(words, LastLine.Enter) else _ignore
-        self.typing.open(words.label, words.words, words.hint, words.ways)
+        self.typing.open(words.label, words.sign, words.words, words.hint, words.ways)
 
     def on_question_answered(self, message: Question.Answered) -> None:
         message.stop()

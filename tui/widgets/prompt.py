@@ -90,6 +90,7 @@ class FilterLine(OneLine, can_focus=True):
         self._ink = ink
         self._show = show
         self._label = ""
+        self._sign = ""
         self._words = ""
         self._hint = ""
         self._ways = ""
@@ -99,9 +100,17 @@ class FilterLine(OneLine, can_focus=True):
         """Take the keys only while words are typed."""
         return self._open
 
-    def open(self, label: str, words: str, hint: str, ways: str) -> None:
-        """Begin with the words that stand now; `hint` says what may be typed, `ways` how it ends."""
-        self._label, self._words, self._hint, self._ways = label, words, hint, ways
+    def open(self, label: str, sign: str, words: str, hint: str, ways: str) -> None:
+        """Begin with the words that stand now.
+
+        Args:
+            label: what they are for.
+            sign: what stands between the two.
+            words: those that stand now.
+            hint: what may be typed.
+            ways: how it ends.
+        """
+        self._label, self._sign, self._words, self._hint, self._ways = label, sign, words, hint, ways
         self._open = True
         self._show()
         self.screen.set_focus(self)
@@ -144,7 +153,7 @@ class FilterLine(OneLine, can_focus=True):
         """Draw the line."""
         surfaces = self._ink.palette.surfaces
         line = Line(self._ink, self.size.width, surfaces.footer).to(1)
-        line.add(f"{self._label} /", "accent")
+        line.add(f"{self._label}{self._sign}", "accent")
         ways = f"  {self._ways}"
         tail = self._words
         while cell_len(tail) > max(line.room - len(ways), 4):
