@@ -33,6 +33,8 @@ class NetworkAddress(NamedTuple):
     certificate itself."""
     token_file: Path | None = None
     """File of the token; `TRUNKLINE_TOKEN` where it is not set."""
+    fingerprint: str = ""
+    """SHA-256 of the certificate that alone is trusted, in hexadecimal; empty where authorities are."""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -73,6 +75,10 @@ class NetworkAddress(NamedTuple):
         """
         import ssl  # noqa: PLC0415 - not for a Unix socket
 
+        if self.fingerprint:
+            from manager.service.fingerprint import pinned  # noqa: PLC0415 - as above
+
+            return pinned(self.fingerprint)
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
         except OSError as error:  # ssl.SSLError is one

@@ -43,6 +43,7 @@ class Entrances:
                 self._network = NetworkEntrance(self._access.network, self._tokens)
                 stack.enter_context(closing(self._network.socket))
                 log.info("listens for other machines at %s", self._network)
+                log.info("the fingerprint of its certificate is %s", self._network.fingerprint)
             self._stack = stack.pop_all()
         self._tell_closed_folder()
         return self

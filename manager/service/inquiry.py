@@ -43,7 +43,7 @@ def untrusted(address: Address, error: ssl.SSLCertVerificationError) -> Untruste
     """Return what is told of a service whose certificate is not trusted."""
     return UntrustedError(
         f"the certificate of {address} is not trusted: {error.verify_message}",
-        "--ca FILE names its authority, or the certificate itself",
+        "--ca FILE names its authority, or the certificate itself; --fingerprint tells it by its SHA-256",
     )
 
 

@@ -12,6 +12,7 @@ from websockets.http11 import Request
 
 from manager.access import Network
 from manager.errors import TrunklineError
+from manager.service import fingerprint
 from manager.service.doorway import Doorway
 from manager.service.entrance import TurnedAwayError
 from manager.service.rights import Right, Visitor
@@ -47,6 +48,11 @@ class NetworkEntrance:
     def __str__(self) -> str:
         host, port = self._doorway.getsockname()[:2]
         return f"{host} port {port}"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate that is shown, as people compare it."""
+        return fingerprint.written(fingerprint.of_file(self.network.cert_file))
 
     @property
     def socket(self) -> socket.socket:

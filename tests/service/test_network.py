@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import stat
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -20,9 +21,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from manager.access import Access, Group, Network
 from manager.client import Pause, Reconnect
-from manager.errors import ManagerGoneError, NotAllowedError, TrunklineError
+from manager.errors import ManagerGoneError, NotAllowedError, TrunklineError, UntrustedError
 from manager.secret import Secret, SecretSource
-from manager.service import doorway, inquiry, remote
+from manager.service import doorway, fingerprint, inquiry, remote
 from manager.service import network as network_module
 from manager.service.address import NetworkAddress, parse_address
 from manager.service.bucket import Bucket
@@ -144,6 +145,38 @@ async def test_a_certificate_that_is_not_trusted_is_told_before_a_token_is_sent(
         with pytest.raises(TrunklineError, match="is not trusted: self-signed certificate") as refusal:
             await asking
         assert "--ca" in refusal.value.hint
+
+
+async def test_a_certificate_is_trusted_by_its_fingerprint_alone_and_no_token_is_sent_to_another(
+    at, pki, entrance
+):
+    own = fingerprint.parse(entrance.fingerprint)
+    named = at()._replace(ca_file=None, host="localhost", fingerprint=own)
+    assert len((await RemoteClient(named).snapshot()).statuses) == 2
+    assert (await asyncio.to_thread(inquiry.about, named))["may"] == "act"
+    other = named._replace(fingerprint=own[::-1], token_file=Path("/nonexistent"))
+    for asking in (
+        RemoteClient(other._replace(token_file=named.token_file)).snapshot(),
+        asyncio.to_thread(inquiry.ask, other),
+    ):
+        with pytest.raises(UntrustedError, match=f"its fingerprint is {entrance.fingerprint}"):
+            await asking
+
+
+def test_a_fingerprint_is_read_as_others_write_it_and_nothing_else_is(pki):
+    shown = subprocess.run(
+        ["openssl", "x509", "-in", pki.cert, "-noout", "-fingerprint", "-sha256"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    digits = fingerprint.of_file(pki.cert)
+    for text in (shown, shown.partition("=")[2], digits, digits.upper(), f"SHA256:{digits}"):
+        assert fingerprint.parse(text) == digits
+    assert fingerprint.of_file(pki.key) == ""
+    for text in ("", digits[1:], f"{digits}0", f"sha1:{digits}", digits.replace(digits[0], "g", 1)):
+        with pytest.raises(ValueError, match="64 hexadecimal digits"):
+            fingerprint.parse(text)
 
 
 async def test_without_tls_nothing_is_answered(entrance):

@@ -17,10 +17,13 @@ FAR, NEAR, LOCAL = NetworkAddress("far", 1), NetworkAddress("near", 2), Path("/r
 
 @pytest.fixture
 def with_files():
-    def with_files(*tokens: str, ca: tuple[str, ...] = ()) -> click.Context:
+    def with_files(
+        *tokens: str, ca: tuple[str, ...] = (), fingerprints: tuple[str, ...] = ()
+    ) -> click.Context:
         context = click.Context(click.Command("trunkline"))
         context.meta["trunkline.token_file"] = tuple(map(Path, tokens))
         context.meta["trunkline.ca"] = tuple(map(Path, ca))
+        context.meta["trunkline.fingerprint"] = fingerprints
         return context
 
     return with_files
@@ -39,6 +42,10 @@ def test_one_token_file_counts_for_all_and_several_for_each_in_order(with_files)
         LOCAL,
         NEAR._replace(token_file=Path("u")),
     ]
+    pinned = with_files(fingerprints=("aa", "bb"))
+    assert [each.fingerprint for each in equipped(pinned, [FAR, NEAR])] == ["aa", "bb"]
+    with pytest.raises(click.UsageError, match="say one of the two"):
+        equipped(with_files(ca=("c",), fingerprints=("aa",)), addresses)
     with pytest.raises(click.UsageError, match="--token-file once for all, or once for each"):
         equipped(with_files("t", "u", "v"), addresses)
 

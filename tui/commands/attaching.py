@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -36,31 +37,37 @@ def address_for(context: click.Context, path: Path | None, address: Address | No
 
 
 def equipped(context: click.Context, addresses: Sequence[Address]) -> list[Address]:
-    """Return addresses with the token file and the authority that were named for each.
+    """Return addresses with the token file and the authority or fingerprint that were named for each.
 
     One that is named counts for all of them; else there is one for each service on another machine, in order.
 
     Raises:
-        click.UsageError: there are neither one nor as many as such services.
+        click.UsageError: there are neither one nor as many as such services, or both ways to trust one.
     """
+    if context.meta.get("trunkline.ca") and context.meta.get("trunkline.fingerprint"):
+        raise click.UsageError("--ca trusts an authority, --fingerprint one certificate: say one of the two")
     number = sum(isinstance(address, NetworkAddress) for address in addresses)
-    files = zip(
+    trusts = zip(
         _for_each(context, "token_file", "--token-file", number),
         _for_each(context, "ca", "--ca", number),
+        _for_each(context, "fingerprint", "--fingerprint", number),
         strict=True,
     )
     found: list[Address] = []
     for address in addresses:
         if isinstance(address, NetworkAddress):
-            token_file, ca_file = next(files)
-            found.append(address._replace(token_file=token_file, ca_file=ca_file))
+            token_file, ca_file, fingerprint = next(trusts)
+            found.append(
+                address._replace(token_file=token_file, ca_file=ca_file, fingerprint=fingerprint or "")
+            )
         else:
             found.append(address)
     return found
 
 
-def _for_each(context: click.Context, name: str, option: str, number: int) -> Sequence[Path] | Sequence[None]:
-    given: tuple[Path, ...] = context.meta.get(f"trunkline.{name}", ())
+def _for_each(context: click.Context, name: str, option: str, number: int) -> Sequence[Any]:
+    """Return what an option was given, for each of so many services; None for each where it was not."""
+    given: tuple[Any, ...] = context.meta.get(f"trunkline.{name}", ())
     if not given:
         return [None] * number
     if len(given) == 1:

@@ -80,10 +80,28 @@ def _trust_options(command: Command) -> Command:
         ("--ca", "Whom to trust with wss://: an authority, or the certificate itself."),
     ):
         command = click.option(option, help=help_text, **kept)(command)
-    return command
+    return click.option(
+        "--fingerprint",
+        metavar="SHA256",
+        multiple=True,
+        expose_value=False,
+        callback=_keep_fingerprints,
+        help="Trust this certificate alone with wss://, whoever signed it.",
+    )(command)
 
 
-def _keep(context: click.Context, param: click.Parameter, value: tuple[Path, ...]) -> None:
+def _keep_fingerprints(context: click.Context, param: click.Parameter, value: tuple[str, ...]) -> None:
+    if not value:
+        return
+    from manager.service.fingerprint import parse  # noqa: PLC0415 - not where none is said
+
+    try:
+        _keep(context, param, tuple(map(parse, value)))
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, param) from None
+
+
+def _keep(context: click.Context, param: click.Parameter, value: tuple[object, ...]) -> None:
     if value:
         context.meta[f"trunkline.{param.name}"] = value
 
