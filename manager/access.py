@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from manager.secret import SecretSource
+from manager.sources import UNKNOWN, Sources
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -28,6 +29,11 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     act_token: SecretSource | None = None
     """Who has it may give commands too."""
 
+    @property
+    def place(self) -> str:
+        """Where it listens, as it is written down: `0.0.0.0:8443`, `[::1]:8443`."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
     """What others may do; nothing unless it is said."""
@@ -37,6 +43,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     act_group: Group | None = None
     """Who is in it may give commands too."""
     network: Network | None = None
+    sources: Sources = UNKNOWN
 
     @property
     def by_group(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from manager.access import Access
 from manager.endpoint import is_secret_name
 from manager.secret import MASK, Secret, SecretSource
 from manager.settings import ConnectionSettings
@@ -28,7 +29,7 @@ class SettingRow(msgspec.Struct, frozen=True):
     """One setting."""
 
     section: str
-    """`connection`, `policy` or `tls`."""
+    """`connection`, `policy` or `tls`; `service` for what is set of that."""
     key: str
     """As it stands in the file: `password`, `endpoints[0]`, `headers.Authorization`."""
     value: str
@@ -40,6 +41,25 @@ class SettingRow(msgspec.Struct, frozen=True):
 def rows_of(settings: ConnectionSettings) -> tuple[SettingRow, ...]:
     """Return every setting of a connection, in the order of the sections and of the fields in them."""
     return (*_connection(settings), *_policy(settings), *_struct(settings, "tls", settings.tls))
+
+
+def service_rows_of(access: Access) -> tuple[SettingRow, ...]:
+    """Return everything that can be set of the service itself; nothing where a file sets none of it."""
+    network = access.network
+    values: dict[str, object] = {
+        "read_group": access.read_group and access.read_group.name,
+        "act_group": access.act_group and access.act_group.name,
+        "listen": network and network.place,
+        "cert_file": network and network.cert_file,
+        "key_file": network and network.key_file,
+        "read_token": network and network.read_token,
+        "act_token": network and network.act_token,
+    }
+    if not access.sources.lines:
+        return ()
+    return tuple(
+        SettingRow("service", key, _text(key, value), access.sources.of(key)) for key, value in values.items()
+    )
 
 
 def _connection(settings: ConnectionSettings) -> Iterator[SettingRow]:

@@ -15,10 +15,12 @@ _TOKENS = ("read_token", "act_token")
 
 def read_access(section: Section) -> Access:
     """Read `[service]`."""
+    sources = section.sources()
     access = Access(
         read_group=_group(section, "read_group"),
         act_group=_group(section, "act_group"),
         network=_network(section),
+        sources=sources,
     )
     section.unknown()
     return access

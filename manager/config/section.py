@@ -10,6 +10,7 @@ from typing import Any
 from manager.config.mistakes import Mistake, dotted
 from manager.config.positions import Place, Positions
 from manager.secret import Secret, SecretSource
+from manager.sources import Sources
 
 Value = Any
 """What tomllib makes of a value: dict, list, str, int, float, bool or a date."""
@@ -89,6 +90,10 @@ class Section:
     def at(self, name: str) -> Place:
         """Return the place of a name in this table."""
         return (*self.place, name)
+
+    def sources(self) -> Sources:
+        """Return where everything stands that this table says."""
+        return Sources(self.notes.file, self.notes.lines(self._content, self.place))
 
     def mistake(self, name: str, found: str, expected: str) -> None:
         """Note something that is wrong with the value of a name."""

@@ -10,7 +10,7 @@ import msgspec
 
 from manager.config import clashes, example
 from manager.config.migration import migrate
-from manager.effective import SettingRow, rows_of
+from manager.effective import SettingRow, rows_of, service_rows_of
 from manager.places import default_path
 from tui import keymap, preferences
 from tui.commands.embedding import configured, named
@@ -67,22 +67,25 @@ def config_example() -> None:
 @config_option
 @click.pass_context
 def config_show(context: click.Context, names: tuple[str, ...], as_json: bool, path: Path | None) -> None:
-    """Print what counts for the named connections, or for all, and where each setting comes from.
+    """Print what counts for the named connections, and where each setting comes from.
 
-    Secrets are shown as ***, with what they are read from.
+    Without a name, for all of them and for the service. Secrets are shown as ***, with what they are read
+    from.
     """
     configuration = configured(path or context.obj.path)
     with told(BAD_SETTINGS):
-        found = {each.name: rows_of(each) for each in named(configuration.connections, names)}
+        found = [(each.name, rows_of(each)) for each in named(configuration.connections, names)]
+    service = () if names else service_rows_of(configuration.access)
     if as_json:
         rows = [
             {"connection": name, **msgspec.structs.asdict(row)}
-            for name, rows in found.items()
+            for name, rows in (*found, *([(None, service)] if service else []))
             for row in rows
         ]
         click.echo(msgspec.json.encode(rows).decode())
         return
-    for number, (name, settings) in enumerate(found.items()):
+    blocks = [*found, *([("[service]", service)] if service else [])]
+    for number, (name, settings) in enumerate(blocks):
         click.echo(printable("\n" * bool(number) + "\n".join(_shown(name, settings))))
 
 

@@ -54,6 +54,29 @@ def test_every_setting_is_shown_with_where_it_comes_from(config: Path) -> None:
     assert max(map(len, lines)) <= 80
 
 
+def test_what_the_service_is_told_is_shown_with_its_tokens_masked(config: Path) -> None:
+    assert "[service]" not in run("show", "--config", config).output
+    config.write_text(
+        f'{SETTINGS}\n[service]\nlisten = "[::1]:8443"\ncert_file = "/c.pem"\nkey_file = "/k.pem"\n'
+        'read_token = "canary-4"\nact_token = { env = "ACT" }\n'
+    )
+    said = run("show", "--config", config).output.partition("[service]\n")[2]
+    assert [line.split() for line in said.splitlines()] == [
+        ["read_group", "-", "built-in"],
+        ["act_group", "-", "built-in"],
+        ["listen", "[::1]:8443", "config.toml:17"],
+        ["cert_file", "/c.pem", "config.toml:18"],
+        ["key_file", "/k.pem", "config.toml:19"],
+        ["read_token", "***", "config.toml:20"],
+        ["act_token", "***", "(env", "ACT)", "config.toml:21"],
+    ]
+    assert "[service]" not in run("show", "backend", "--config", config).output
+    told = json.loads(run("show", "--json", "--config", config).output)
+    assert {row["key"] for row in told if row["connection"] is None} == {
+        line.split()[0] for line in said.splitlines()
+    }
+
+
 def test_the_file_is_checked_under_either_name(config: Path) -> None:
     said = CliRunner().invoke(main, ["check", "--config", str(config)]).output
     assert "2 connections, no mistakes" in said
