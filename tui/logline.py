@@ -7,7 +7,7 @@ import msgspec
 from tui.columns import NARROW, WIDE
 from tui.formats import fit
 from tui.line import Ink, Line
-from tui.log.entry import Entry
+from tui.log.entry import Entry, Kind
 from tui.log.marks import pieces
 from tui.log.times import Times
 
@@ -28,10 +28,10 @@ class Look(msgspec.Struct, frozen=True):
     """The same for entries that hold the words, so that these can be seen."""
 
 
-def text_at(width: int, times: Times) -> int:
-    """Return the column in which the texts begin."""
+def text_at(width: int, times: Times, kind: Kind) -> int:
+    """Return the column in which the text of an entry of this kind begins."""
     before = times.width + 1 + _subject(width) + 1
-    return before if width < NARROW else 1 + before + _WORD + 1
+    return before + len(kind.word) + 1 if width < NARROW else 1 + before + _WORD + 1
 
 
 def draw(ink: Ink, width: int, entry: Entry | None, look: Look, surface: str) -> Line:
@@ -44,12 +44,12 @@ def draw(ink: Ink, width: int, entry: Entry | None, look: Look, surface: str) ->
     stamp = times.stamp(entry.time, look.now)
     line.to(0 if narrow else 1).add(stamp, "muted", times.width, "right" if times is Times.AGO else "left")
     _write(line.add(" "), fit(ink.seen(entry.subject), _subject(width)), "text", words)
-    if not narrow:
-        _write(line.add(" "), fit(ink.seen(kind.word), _WORD), kind.tone, words)
-    text = ink.seen(entry.text if entry.text or not narrow else kind.word)
+    word = ink.seen(kind.word)
+    _write(line.add(" "), word if narrow else fit(word, _WORD), kind.tone, words)
+    text = ink.seen(entry.text)
     shift = look.shift + (look.further if words else 0)
     text = f"…{text[shift + 1 :]}" if shift > 0 and text else text
-    _write(line.add(" "), text, kind.tone if narrow else "text", words)
+    _write(line.add(" "), text, "text", words)
     return line
 
 

@@ -176,11 +176,11 @@ async def test_a_match_beyond_the_end_of_its_line_is_brought_into_sight():
         await pilot.press("tab", "slash", *"refused", "enter")
         await seen(pilot, lambda: "refused" in "\n".join(screen_text(app)[-4:-1]))
         await pilot.press("escape")
-        await text_seen(pilot, "1 s to attempt 3")
+        await text_seen(pilot, "waiting 1 s to a")
         await pilot.press("right", "right")
         await seen(pilot, lambda: "refused" in "\n".join(screen_text(app)[-4:-1]))
         await pilot.press("left", "left", "left")
-        await text_seen(pilot, "1 s to attempt 3")
+        await text_seen(pilot, "waiting 1 s to a")
 
 
 async def test_levels_go_from_changes_to_problems_to_everything():

@@ -174,7 +174,7 @@ class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
         if entry is None or (entry, words) == self._sought or not self.view.hits[0]:
             return
         self._sought, self._shift, self._further = (entry, words), 0, 0
-        room = self.size.width - text_at(self.size.width, self.times)
+        room = self.size.width - text_at(self.size.width, self.times, entry.kind)
         ends = [match.end() for match in pattern_of(words).finditer(entry.text)]
         if ends and ends[0] > room:
             self._further = ends[0] - room + 1

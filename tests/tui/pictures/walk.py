@@ -46,7 +46,7 @@ WALK = (
     ),
     Stop("filter", ("g", "slash", *"ami"), ("4 of 18 match “ami” · esc shows all", "rows /ami▏ enter keeps")),
     Stop("quit", ("escape", "q"), ("q again quits: closes 10 connections",)),
-    Stop("log", ("x", "tab"), ("desk-6001", "attempt 4", "f hold / search tab rows", "? help q quit")),
+    Stop("log", ("x", "tab"), ("desk-6001", "waiting", "f hold / search tab rows", "? help q quit")),
     Stop(
         "details",
         ("tab", "g", "enter"),
