@@ -7,7 +7,7 @@ hundred bytes, a screen whose rows moved up by one ten thousand. Over SSH those 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import msgspec
@@ -22,6 +22,8 @@ _SEEN_ON_BLANKS = {"4", "7", "9", "53"}
 """Underline, reverse, strike and overline: what makes a space look like something."""
 _BRIDGE = 6
 """Cells that are the same and are sent again all the same, because to step over them would not be shorter."""
+_FEW = 200
+"""Characters up to which another order than from top to bottom is tried; with more, one would see it."""
 
 _Style = tuple[str, str, str]
 """Attributes, foreground and background, as parameters of SGR; empty for the terminal's own."""
@@ -46,8 +48,9 @@ class _Line(msgspec.Struct):
 
 
 class _Run(msgspec.Struct, frozen=True):
-    """Text in one style, written from a column on."""
+    """Text in one style, written from a column of a line on."""
 
+    line: int
     column: int
     text: str
     style: _Style
@@ -86,12 +89,22 @@ class Difference:
             if _FORGETTING in written:
                 self.forget()
             return written
-        pen = _Pen()
+        runs: list[_Run] = []
+        movable = True
         for number in sorted(picture.runs):
-            self._line(number, picture.runs[number], pen)
-        return pen.finish(picture.cursor)
+            pieces = self._even_pieces(number, picture.runs[number])
+            movable = movable and pieces is not None
+            runs += picture.runs[number] if pieces is None else pieces
+        by_lines = _written(runs, picture.cursor)
+        if not movable or sum(len(run.text) for run in runs) > _FEW:
+            return by_lines
+        # What ticks in many rows at once: to go through them once for each style may be shorter.
+        styles = {style: place for place, style in enumerate(dict.fromkeys(run.style for run in runs))}
+        by_styles = _written(sorted(runs, key=lambda run: styles[run.style]), picture.cursor)
+        return min(by_lines, by_styles, key=len)
 
-    def _line(self, number: int, runs: list[_Run], pen: _Pen) -> None:
+    def _even_pieces(self, number: int, runs: list[_Run]) -> list[_Run] | None:
+        """Take in what a line is to show, and return what changes; None where it all has to be written."""
         line = self._lines.setdefault(number, _Line())
         # Where a character takes no cell or two, terminals differ on what becomes of its neighbours.
         uneven = not all(run.even for run in runs) or _WIDE in line.characters
@@ -99,12 +112,8 @@ class Difference:
         for run in runs:
             _put(line, run)
         if uneven:
-            for run in runs:
-                pen.write(number, run.column, run.text, run.style)
-        else:
-            for first, last in _changes(before, line):
-                for run in _styled(line, first, last):
-                    pen.write(number, run.column, run.text, run.style)
+            return None
+        return [run for change in _changes(before, line) for run in _styled(number, line, *change)]
 
 
 class _Pen:
@@ -136,6 +145,13 @@ class _Pen:
         return "".join(self._pieces)
 
 
+def _written(runs: Iterable[_Run], cursor: tuple[int, int]) -> str:
+    pen = _Pen()
+    for run in runs:
+        pen.write(run.line, run.column, run.text, run.style)
+    return pen.finish(cursor)
+
+
 def _read(written: str) -> _Picture | None:
     """Return what a writing puts on the screen; None for one that does something else."""
     if not written.startswith("\x1b["):
@@ -153,7 +169,7 @@ def _read(written: str) -> _Picture | None:
             case "style":
                 style = _style_of(token["style"])
             case "text":
-                run = _Run(column, token["text"], style)
+                run = _Run(line, column, token["text"], style)
                 runs.setdefault(line, []).append(run)
                 column += run.width
             case _:
@@ -240,10 +256,10 @@ def _changes(before: _Line, after: _Line) -> Iterator[tuple[int, int]]:
         yield first, last + 1
 
 
-def _styled(line: _Line, first: int, last: int) -> Iterator[_Run]:
+def _styled(number: int, line: _Line, first: int, last: int) -> Iterator[_Run]:
     """Yield the cells of a stretch in pieces of one style."""
     begin = first
     for column in range(first + 1, last + 1):
         if column == last or line.styles[column] != line.styles[begin]:
-            yield _Run(begin, "".join(line.characters[begin:column]), line.styles[begin])
+            yield _Run(number, begin, "".join(line.characters[begin:column]), line.styles[begin])
             begin = column

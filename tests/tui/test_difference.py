@@ -70,6 +70,18 @@ def test_only_the_colour_that_is_another_is_sent():
     assert written.endswith("a\x1b[38;2;0;255;0mb\x1b[0m")
 
 
+def test_what_changes_in_two_styles_on_many_lines_is_written_style_by_style():
+    difference = Difference()
+
+    def rows(bar: str, seconds: str) -> str:
+        return "".join(at(line, 0, bar, RED) + at(line, 8, seconds, GREEN) for line in range(LINES))
+
+    difference.shorten(rows("━━", "15"))
+    written = difference.shorten(rows("━─", "14"))
+    assert written.count("m") == 3
+    assert shown(rows("━━", "15"), written).looks == shown(rows("━─", "14")).looks
+
+
 def test_blanks_of_one_background_are_the_same_whatever_their_letters_would_be_like():
     difference = Difference()
     difference.shorten(at(0, 0, "   ", RED))
