@@ -45,12 +45,12 @@ password = {{ env = "BENCH" }}
 
 
 @contextmanager
-def running(settings: str) -> Iterator[Screen]:
+def running(settings: str, *options: str) -> Iterator[Screen]:
     """Run the whole program on a configuration, in a home of its own."""
     with tempfile.TemporaryDirectory() as home:
         path = Path(home, "config.toml")
         path.write_text(settings)
-        command = [sys.executable, "-m", "tui", "--config", str(path)]
+        command = [sys.executable, "-m", "tui", "--config", str(path), *options]
         with Screen(command, {"HOME": home, "BENCH": PASSWORD}) as screen:
             yield screen
 
@@ -66,7 +66,7 @@ def connections(port: int, number: int, *, first: int = 0, group: int | None = N
 
 @contextmanager
 def held(number: int, start_rate: int = 0, kind: str = "held") -> Iterator[tuple[Screen, Control]]:
-    """Run the dashboard over connections that are no sockets, or their manager alone (`bare`)."""
+    """Run the dashboard over connections that are no sockets, `slow` too, or their manager alone (`bare`)."""
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "bench.shown", kind, *map(str, (theirs.fileno(), number, start_rate))]
     with ours, theirs, Screen(command, fds=[theirs.fileno()]) as screen:
@@ -160,12 +160,9 @@ async def counting(waiting: int, target: float) -> list[Row]:
     async with Child("server", "ami") as server:
         port, closed = await server.ask("port"), _closed_port()
         settings = CALM + connections(port, max(NUMBER - waiting, LEAST_UP), group=4)
-        with running(settings + connections(closed, waiting, first=NUMBER)) as screen:
-            await asyncio.to_thread(screen.shows, f"{waiting} waiting")
-            await asyncio.to_thread(screen.read, 4.0)
-            await server.ask("pings")
-            spent = await asyncio.to_thread(screen.spent, WINDOW)
-            pings = await server.ask("pings")
+        settings += connections(closed, waiting, first=NUMBER)
+        spent, pings = await _counted(server, settings, waiting)
+        slow, _ = await _counted(server, settings, waiting, "--slow")
     visible = "one" if waiting == 1 else f"as many as fit of {waiting}"
     rows = [
         Row(
@@ -175,7 +172,15 @@ async def counting(waiting: int, target: float) -> list[Row]:
             "",
             f"≤ {target:,.0f} B",
             yes(spent.bytes <= target),
-        )
+        ),
+        Row(
+            "the same with `--slow`",
+            f"{slow.bytes:,.0f} B",
+            "without",
+            f"{spent.bytes:,.0f} B",
+            f"≤ {target / 2:,.0f} B",
+            yes(slow.bytes <= target / 2),
+        ),
     ]
     if waiting > 1:
         rows.append(
@@ -189,6 +194,15 @@ async def counting(waiting: int, target: float) -> list[Row]:
             )
         )
     return rows
+
+
+async def _counted(server: Child, settings: str, waiting: int, *options: str) -> tuple[Spent, int]:
+    with running(settings, *options) as screen:
+        await asyncio.to_thread(screen.shows, f"{waiting} waiting")
+        await asyncio.to_thread(screen.read, 4.0)
+        await server.ask("pings")
+        spent = await asyncio.to_thread(screen.spent, WINDOW)
+        return spent, await server.ask("pings")
 
 
 def _closed_port() -> int:

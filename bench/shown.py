@@ -4,6 +4,8 @@ python -m bench.shown trivial
     a Textual app with Header and Footer and one line, and nothing else
 python -m bench.shown held FD NUMBER RATE
     the dashboard over a manager whose connections are no sockets; on the socket FD it is told what to do
+python -m bench.shown slow FD NUMBER RATE
+    the same with `--slow`
 python -m bench.shown bare FD NUMBER RATE
     that manager without the dashboard
 """
@@ -15,6 +17,7 @@ import json
 import random
 import socket
 import sys
+from functools import partial
 from typing import Any, ClassVar
 
 from manager.embedded import EmbeddedClient
@@ -135,12 +138,13 @@ class HeldDriver:
         del endpoint
 
 
-def held(control: int, number: int, start_rate: int) -> int:
+def held(control: int, number: int, start_rate: int, slow: bool = False) -> int:
     from tui.app import TrunklineApp
+    from tui.preferences import Preferences
     from tui.run import run_app
 
     client = manager_of(control, number, start_rate)
-    return run_app(TrunklineApp(client, title="bench"), client)
+    return run_app(TrunklineApp(client, title="bench", preferences=Preferences(slow=slow)), client)
 
 
 def bare(control: int, number: int, start_rate: int) -> int:
@@ -185,4 +189,8 @@ def trivial() -> int:
 
 if __name__ == "__main__":
     kind, *numbers = sys.argv[1:]
-    sys.exit({"trivial": trivial, "held": held, "bare": bare}[kind](*map(int, numbers)))
+    sys.exit(
+        {"trivial": trivial, "held": held, "slow": partial(held, slow=True), "bare": bare}[kind](
+            *map(int, numbers)
+        )
+    )
