@@ -25,6 +25,10 @@ def test_it_starts_the_program_from_where_it_is(unit, tmp_path):
     assert "ExecStart=/usr/bin/trunkline serve" in unit.path.read_text()
 
 
+def test_its_end_takes_no_folder_away_in_which_others_have_their_sockets(unit):
+    assert "RuntimeDirectoryPreserve=yes" in unit._shipped.read_text().splitlines()
+
+
 def test_it_is_removed_once(unit):
     unit.install(Path("/usr/bin/trunkline"))
     assert unit.uninstall()
