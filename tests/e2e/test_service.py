@@ -126,6 +126,12 @@ async def test_a_second_one_is_refused_with_the_pid_of_the_first(serving, trunkl
         assert not output
 
 
+async def test_one_that_cannot_listen_ends_with_another_code_so_that_systemd_tries_again(trunkline, tmp_path):
+    code, _, complaints = await trunkline("serve", "--socket", tmp_path / ("a" * 120))
+    assert code == 1
+    assert "is too long for a socket" in complaints
+
+
 async def test_servers_that_hang_and_a_client_that_does_not_read_do_not_hold_up_its_end(
     serving, address, ami, sip, websocket
 ):

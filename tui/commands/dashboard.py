@@ -22,7 +22,7 @@ from manager.service.address import Address, Named, NetworkAddress
 from tui import preferences
 from tui.app import TrunklineApp
 from tui.commands.logfile import log_to_file
-from tui.commands.terms import BAD_SETTINGS, FAILED, HELD, told
+from tui.commands.terms import BAD_SETTINGS, FAILED, told
 from tui.preferences import Preferences
 from tui.run import run_app, run_attached
 
@@ -48,13 +48,17 @@ def open_dashboard(path: Path | None, services: Sequence[Named], wishes: Wishes)
 
 
 def _own(path: Path | None, wishes: Wishes) -> NoReturn:
-    from tui.commands.embedding import client_of, configured  # noqa: PLC0415 - not where a service runs
+    from tui.commands.embedding import (  # noqa: PLC0415 - not where a service runs
+        client_of,
+        configured,
+        starting,
+    )
 
     configuration = configured(path)
     need_terminal()
     client = client_of(configuration)
     app, chosen = _app(client, configuration.path.stem, wishes, client.expected)
-    with told(HELD), InstanceLock(configuration.path):
+    with starting(), InstanceLock(configuration.path):
         sys.exit(run_app(app, client, mouse=chosen.mouse))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -13,10 +14,11 @@ import platformdirs
 from manager.config import Configuration, default_path, load
 from manager.embedded import EmbeddedClient
 from manager.errors import TrunklineError, UnknownConnectionError
+from manager.lock import AlreadyRunningError
 from manager.model import Status
 from manager.places import key_of
 from manager.settings import ConnectionSettings
-from tui.commands.terms import BAD_SETTINGS, told
+from tui.commands.terms import BAD_SETTINGS, FAILED, HELD, told
 
 
 def configured(path: Path | None) -> Configuration:
@@ -53,6 +55,13 @@ def client_of(configuration: Configuration) -> EmbeddedClient:
         store=state_of(configuration.path),
         load=partial(_connections, configuration.path),
     )
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Tell why a manager cannot be started here, with the exit code of that."""
+    with told(FAILED, {AlreadyRunningError: HELD}):
+        yield
 
 
 def state_of(path: Path) -> Path:

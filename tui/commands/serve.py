@@ -16,8 +16,8 @@ from manager.places import socket_to_serve
 from manager.service.logs import write_logs
 from manager.service.run import Service
 from manager.service.tokens import Tokens, read_tokens
-from tui.commands.embedding import client_of, configured
-from tui.commands.terms import BAD_SETTINGS, HELD, config_option, told
+from tui.commands.embedding import client_of, configured, starting
+from tui.commands.terms import BAD_SETTINGS, config_option, told
 
 
 @click.command(short_help="Run as a service that dashboards and scripts attach to.")
@@ -53,7 +53,7 @@ def serve(
         network = configuration.access.network
         tokens = Tokens() if network is None else asyncio.run(read_tokens(network))
     where = address or socket_to_serve(configuration.path)
-    with told(HELD):
+    with starting():
         service = Service(
             client_of(configuration),
             config=configuration.path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from manager.service.address import Address, Named, parse_address, parse_named
 from tui.sanitise import clean
 
 FAILED, BAD_SETTINGS, HELD, UNANSWERED = 1, 2, 3, 3
+_NO_OTHERS: Mapping[type[TrunklineError], int] = {}
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -107,15 +108,20 @@ def _keep(context: click.Context, param: click.Parameter, value: tuple[object, .
 
 
 @contextmanager
-def told(code: int) -> Iterator[None]:
-    """Tell an error of ours in plain words on stderr and end with its code; 3 where no service answers."""
+def told(code: int, others: Mapping[type[TrunklineError], int] = _NO_OTHERS) -> Iterator[None]:
+    """Tell an error of ours in plain words on stderr and end with a code; 3 where no service answers.
+
+    Args:
+        code: of every error that is none of `others`.
+        others: those that have a code of their own.
+    """
     try:
         yield
     except TrunklineError as error:
         click.echo(printable(f"trunkline: {error}"), err=True)
         if error.hint:
             click.echo(printable(f"  {error.hint}"), err=True)
-        sys.exit(UNANSWERED if isinstance(error, ManagerGoneError) else code)
+        sys.exit(UNANSWERED if isinstance(error, ManagerGoneError) else others.get(type(error), code))
 
 
 def printable(text: str) -> str:

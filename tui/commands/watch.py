@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from manager.lock import InstanceLock
-from tui.commands.embedding import client_of, configured
-from tui.commands.terms import HELD, config_option, told
+from tui.commands.embedding import client_of, configured, starting
+from tui.commands.terms import config_option
 from tui.watch import watch as run
 
 
@@ -26,5 +26,5 @@ def watch(context: click.Context, path: Path | None, seconds: float | None) -> N
         level=logging.WARNING, format="trunkline: %(levelname)s: %(message)s", stream=sys.stderr
     )
     configuration = configured(path or context.obj.path)
-    with told(HELD), InstanceLock(configuration.path):
+    with starting(), InstanceLock(configuration.path):
         sys.exit(run(client_of(configuration), seconds))
