@@ -42,7 +42,7 @@ class AlreadyRunningError(TrunklineError):
         """Who it is and since when, in words."""
         super().__init__(
             f"{config} is in use by {self.user}",
-            hint="stop that one first; two at a time would log in twice",
+            hint=f"{_ways_out(holder)}; two at a time would log in twice",
         )
         self.holder = holder
         """Who it is; None where it has not said so yet."""
@@ -133,6 +133,12 @@ def _read(descriptor: int) -> Holder | None:
         return msgspec.json.decode(os.pread(descriptor, _MAX_BYTES, 0), type=Holder)
     except msgspec.DecodeError:
         return None
+
+
+def _ways_out(holder: Holder | None) -> str:
+    if holder is not None and "serve" in holder.command.split():
+        return "attach to it (trunkline, trunkline events --follow), or stop it first"
+    return "stop that one first"
 
 
 def _described(holder: Holder | None) -> str:

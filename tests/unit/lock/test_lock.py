@@ -12,7 +12,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from manager.lock import AlreadyRunningError, InstanceLock, LockUnavailableError
+from manager.lock import AlreadyRunningError, Holder, InstanceLock, LockUnavailableError
 from manager.places import key_of
 
 HOLD = """
@@ -211,3 +211,12 @@ def test_a_lock_on_a_file_that_the_holder_before_removed_keeps_others_out(config
         assert removed
         with pytest.raises(AlreadyRunningError), InstanceLock(config):
             pass
+
+
+def test_who_meets_a_service_is_told_to_attach_and_who_meets_another_run_to_stop_it(config):
+    def met(command: str) -> str:
+        return AlreadyRunningError(config, Holder(pid=1, since=0.0, command=command)).hint
+
+    assert met("trunkline --config F serve").startswith("attach to it (trunkline, trunkline events --follow)")
+    assert met("trunkline watch --config 'F").startswith("stop that one first;")
+    assert AlreadyRunningError(config, None).hint.startswith("stop that one first;")
