@@ -20,6 +20,7 @@ from manager.model import Failure, FailureClass, Stage
 MAX_UNSENT = 256 * 1024
 """Bytes that may wait for a peer that does not read."""
 CRLF = KeepAlive.PONG.value
+_LONGEST_DATAGRAM = 65_535
 
 
 class Receiver(Protocol):
@@ -72,7 +73,20 @@ async def connected_socket(target: Target, local_port: int | None) -> socket.soc
 
 
 async def _connect(target: Target, local_port: int | None) -> socket.socket:
+    if target.transport == "udp":
+        return _connected_udp(target, local_port)
     return await connect(lambda: _bound(target, local_port), target.socket_address)
+
+
+def _connected_udp(target: Target, local_port: int | None) -> socket.socket:
+    """Nothing is sent by this, so nothing has to be waited for."""
+    created = _bound(target, local_port)
+    try:
+        created.connect(target.socket_address)
+    except BaseException:
+        created.close()
+        raise
+    return created
 
 
 def _bound(target: Target, local_port: int | None) -> socket.socket:
@@ -96,83 +110,83 @@ def _bound(target: Target, local_port: int | None) -> socket.socket:
     return created
 
 
-class _Wire(asyncio.BaseProtocol):
-    """What UDP and streams have in common."""
+class UdpWire:
+    """A connected UDP socket: it hears only its peer, and an ICMP "port unreachable" as a refusal.
 
-    transport: str
-    reliable: bool
-    pings: bool
-
-    def __init__(self, receiver: Receiver) -> None:
-        self._receiver: Receiver | None = receiver
-        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.local = ("", 0)
-        self.peer = ("", 0)
-
-    def _opened(self, transport: asyncio.BaseTransport) -> None:
-        self.local = transport.get_extra_info("sockname")[:2]
-        # A connection that was reset meanwhile has no peer; its loss is heard of in a moment.
-        self.peer = (transport.get_extra_info("peername") or self.peer)[:2]
-
-    def _lost(self, failure: Failure) -> None:
-        receiver, self._receiver = self._receiver, None
-        if receiver is not None:
-            receiver.lost(failure)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if not self._closed.done():
-            self._closed.set_result(None)
-        if error is not None:
-            self._lost(failure_of(error, Stage.SESSION))
-        else:
-            self._lost(_ended("connection closed by the peer"))
-
-    async def _until_closed(self) -> None:
-        await asyncio.shield(self._closed)
-
-
-class UdpWire(_Wire, asyncio.DatagramProtocol):
-    """A connected UDP socket: it hears only its peer, and an ICMP "port unreachable" as a refusal."""
+    It reads the socket itself: for datagrams a transport of asyncio adds nothing but its cost.
+    """
 
     transport = "UDP"
     reliable = False
     pings = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._socket: asyncio.DatagramTransport = transport  # type: ignore[assignment]  # asyncio's typing
-        self._opened(transport)
+    def __init__(self, connected: socket.socket, receiver: Receiver) -> None:
+        self.local: tuple[str, int] = connected.getsockname()[:2]
+        self.peer: tuple[str, int] = connected.getpeername()[:2]
+        self._socket = connected
+        self._receiver: Receiver | None = receiver
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(connected, self._readable)
 
-    def datagram_received(self, datagram: bytes, _: object) -> None:
+    def _readable(self) -> None:
+        try:
+            datagram = self._socket.recv(_LONGEST_DATAGRAM)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._lost(error)
+            return
         if self._receiver is not None and datagram.strip(b"\r\n\0"):
             self._receiver.received(datagram)
 
-    def error_received(self, error: Exception) -> None:
-        self._lost(failure_of(error, Stage.SESSION))
-
     def send(self, raw: bytes) -> None:
-        if not self._socket.is_closing():
-            self._socket.sendto(raw)
+        if self._receiver is None:
+            return
+        try:
+            self._socket.send(raw)
+        except (BlockingIOError, InterruptedError):
+            pass  # lost like a datagram on its way, and sent again like one
+        except OSError as error:
+            self._lost(error)
 
     async def close(self) -> None:
         self._receiver = None
-        self._socket.abort()
-        await self._until_closed()
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+
+    def _lost(self, error: OSError) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.lost(failure_of(error, Stage.SESSION))
 
 
-class StreamWire(_Wire, asyncio.Protocol):
+class StreamWire(asyncio.Protocol):
     """A TCP or TLS connection."""
 
     reliable = True
     pings = True
 
     def __init__(self, receiver: Receiver, transport: str) -> None:
-        super().__init__(receiver)
         self.transport = transport
+        self.local = ("", 0)
+        self.peer = ("", 0)
+        self._receiver: Receiver | None = receiver
         self._framer = StreamFramer()
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._stream: asyncio.Transport = transport  # type: ignore[assignment]  # asyncio's typing
-        self._opened(transport)
+        self.local = transport.get_extra_info("sockname")[:2]
+        # A connection that was reset meanwhile has no peer; its loss is heard of in a moment.
+        self.peer = (transport.get_extra_info("peername") or self.peer)[:2]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._closed.done():
+            self._closed.set_result(None)
+        self._lost(
+            _ended("connection closed by the peer") if error is None else failure_of(error, Stage.SESSION)
+        )
 
     def data_received(self, chunk: bytes) -> None:
         try:
@@ -200,11 +214,16 @@ class StreamWire(_Wire, asyncio.Protocol):
     async def close(self) -> None:
         self._receiver = None
         self._stream.abort()
-        await self._until_closed()
+        await asyncio.shield(self._closed)
 
     def _give_up(self, reason: str) -> None:
         self._lost(_ended(reason))
         self._stream.abort()
+
+    def _lost(self, failure: Failure) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.lost(failure)
 
 
 async def open_wire(
@@ -223,7 +242,7 @@ async def open_wire(
     """
     connected = await connected_socket(target, local_port)
     if target.transport == "udp":
-        return await _open_udp(connected, receiver)
+        return _open_udp(connected, receiver)
     if tls is not None:
         reached(Stage.TLS)
     stream = StreamWire(receiver, "TCP" if tls is None else "TLS")
@@ -231,14 +250,12 @@ async def open_wire(
     return stream
 
 
-async def _open_udp(connected: socket.socket, receiver: Receiver) -> UdpWire:
-    loop = asyncio.get_running_loop()
+def _open_udp(connected: socket.socket, receiver: Receiver) -> UdpWire:
     try:
-        _, udp = await loop.create_datagram_endpoint(lambda: UdpWire(receiver), sock=connected)
+        return UdpWire(connected, receiver)
     except BaseException:
         connected.close()
         raise
-    return udp
 
 
 def _ended(reason: str) -> Failure:
