@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import unquote
 
 Parameters = tuple[tuple[str, str | None], ...]
@@ -142,6 +143,7 @@ def parse_name_address(text: str) -> NameAddress:
     return NameAddress(uri, name, parse_parameters(parameters))
 
 
+@lru_cache(16)  # a response's is read by the flow, and again by the registration
 def parse_via(text: str) -> Via:
     """Read one hop of a Via header, spaces around its slashes and colon allowed (§20.42).
 
@@ -202,8 +204,9 @@ def join_parameters(parameters: Parameters) -> str:
 
 def find_parameter(parameters: Parameters, name: str) -> str | None:
     """Return a parameter's value, the empty string where it has none, None where it is not there."""
+    name = name.lower()
     for key, value in parameters:
-        if key.lower() == name.lower():
+        if key.lower() == name:
             return value or ""
     return None
 
@@ -219,7 +222,7 @@ def same_address(one: SipUri, other: SipUri) -> bool:
 
     RFC 3261 §19.1.4, and forgiving what registrars change when they list one: case, escapes, a default port.
     """
-    return (
+    return one == other or (
         unquote(one.user or "") == unquote(other.user or "")
         and one.host.lower() == other.host.lower()
         and _port(one) == _port(other)
@@ -238,7 +241,7 @@ def _port(uri: SipUri) -> int:
 
 def split_quoted(text: str, separator: str) -> list[str]:
     """Split at a separator that stands neither in quotes nor in angle brackets; parts are stripped."""
-    if '"' not in text and "<" not in text:
+    if separator not in text or ('"' not in text and "<" not in text):
         return [part for piece in text.split(separator) if (part := piece.strip())]
     parts: list[str] = []
     start = 0

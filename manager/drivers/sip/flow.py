@@ -77,7 +77,7 @@ class Flow:
         self._check_alive()
         branch = _MAGIC + secrets.token_hex(12)
         head = f"SIP/2.0/{self.wire.transport} {self._via};branch={branch};rport"
-        request.headers = type(request.headers)([("Via", head), *request.headers])
+        request.headers.put_first("Via", head)
         raw = request.encode()
         transaction = ClientTransaction(raw, reliable=self.wire.reliable, now=self._clock())
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()

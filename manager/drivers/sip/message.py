@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from manager.drivers.sip.address import split_quoted
 
@@ -37,11 +37,17 @@ _COMPACT = {
     "x": "session-expires",
     "y": "identity",
 }
-_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z")
+_A_TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
+_TOKEN = re.compile(rf"{_A_TOKEN}\Z")
 _STATUS_LINE = re.compile(r"SIP/2\.0[ \t]+([1-6][0-9]{2})(?:[ \t]+(.*))?\Z", re.IGNORECASE | re.DOTALL)
-_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
-_LINE_END = re.compile(r"\r?\n")
+_END_OF_HEADERS = re.compile(rb"\n\r?\n")
+_FOLD = re.compile(r"\n[ \t]+")
+_HEADER = re.compile(rf"^[ \t]*({_A_TOKEN})[ \t]*:[ \t]*(.*)", re.MULTILINE)
+_WRITTEN_HEADER = re.compile(rf"{_A_TOKEN}: [^\r\n\x00]*\Z")
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
+_NUMBER = re.compile(r"[ \t]*([0-9]{1,10})(?![0-9])")
+_LENGTH = re.compile(r"[0-9]{1,10}\Z")
+_CSEQ = re.compile(r"\s*([0-9]{1,10})\s+(\S+)\s*\Z", re.ASCII)
 
 REASONS = {
     100: "Trying",
@@ -85,6 +91,10 @@ class Headers:
         """Append a line."""
         self._lines.append((_key(name), name, value))
 
+    def put_first(self, name: str, value: str) -> None:
+        """Add a line above all others."""
+        self._lines.insert(0, (_key(name), name, value))
+
     def set(self, name: str, value: str) -> None:
         """Replace all lines of a name by one, in the place of the first."""
         key = _key(name)
@@ -99,7 +109,10 @@ class Headers:
     def get(self, name: str) -> str | None:
         """Return the first line of a name."""
         key = _key(name)
-        return next((value for other, _, value in self._lines if other == key), None)
+        for other, _, value in self._lines:
+            if other == key:
+                return value
+        return None
 
     def lines(self, name: str) -> list[str]:
         """Return every line of a name, each as it came."""
@@ -115,8 +128,20 @@ class Headers:
 
     def number(self, name: str) -> int | None:
         """Return the number that a header begins with (`Retry-After: 5 (busy)`), None where there is none."""
-        match = re.match(r"[ \t]*([0-9]{1,10})(?![0-9])", self.get(name) or "", re.ASCII)
+        match = _NUMBER.match(self.get(name) or "")
         return None if match is None else int(match.group(1))
+
+    def written(self) -> list[str]:
+        """Return the lines as they are written, all but Content-Length.
+
+        Raises:
+            MessageError: a name is no token, or a line end or NUL stands in a value.
+        """
+        lines = [f"{name}: {value}" for key, name, value in self._lines if key != "content-length"]
+        for line in lines:
+            if not _WRITTEN_HEADER.match(line):
+                raise MessageError("a malformed name, or a line end or NUL in a value")
+        return lines
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None
@@ -191,16 +216,17 @@ def parse_message(raw: bytes) -> Message:
         MessageError: no start line, too large, too many headers, or a body shorter than announced (§18.3).
     """
     end = _END_OF_HEADERS.search(raw)
-    head, rest = (raw, b"") if end is None else (raw[: end.start()], raw[end.end() :])
+    head, rest = (raw, b"") if end is None else (raw[: end.start()].removesuffix(b"\r"), raw[end.end() :])
     if len(head) > MAX_HEADER_BYTES:
         raise MessageError("the headers are too large")
     start_line, headers = parse_head(head)
     length = content_length(headers)
     if length is not None and length > len(rest):
         raise MessageError("the body is shorter than announced")
-    body = rest if length is None else rest[:length]
-    started = begin(start_line)
-    return replace(started, headers=headers, body=body)
+    message = begin(start_line)
+    message.headers = headers
+    message.body = rest if length is None else rest[:length]
+    return message
 
 
 def begin(start_line: str) -> Message:
@@ -224,21 +250,12 @@ def parse_head(head: bytes) -> tuple[str, Headers]:
     Raises:
         MessageError: too many headers.
     """
-    start_line, *rest = _LINE_END.split(head.decode("utf-8", "surrogateescape"))
-    lines: list[str] = []
-    for line in rest:
-        if line[:1] in (" ", "\t") and lines:
-            lines[-1] += " " + line.strip(" \t")
-        elif line:
-            lines.append(line)
-            if len(lines) > MAX_HEADERS:
-                raise MessageError("too many headers")
-    headers = Headers()
-    for line in lines:
-        name, colon, value = line.partition(":")
-        name = name.strip(" \t")
-        if colon and _TOKEN.match(name):
-            headers.add(name, value.strip(" \t"))
+    text = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    start_line, _, rest = text.partition("\n")
+    rest = _FOLD.sub(" ", rest)
+    if rest.count("\n") >= MAX_HEADERS:
+        raise MessageError("too many headers")
+    headers = Headers((name, value.rstrip(" \t")) for name, value in _HEADER.findall(rest))
     return start_line.strip(" \t"), headers
 
 
@@ -248,13 +265,13 @@ def content_length(headers: Headers) -> int | None:
     Raises:
         MessageError: it is no number, too large, or announced twice and differently.
     """
-    announced = set(headers.lines("Content-Length"))
+    announced = headers.lines("Content-Length")
     if not announced:
         return None
-    lengths = {int(value) for value in announced if re.fullmatch(r"[0-9]{1,10}", value, re.ASCII)}
-    if len(lengths) != 1 or not all(value.isdecimal() for value in announced):
-        raise MessageError("no single Content-Length")
+    lengths = {int(value) if _LENGTH.match(value) else None for value in announced}
     length = lengths.pop()
+    if length is None or lengths:
+        raise MessageError("no single Content-Length")
     if length > MAX_BODY_BYTES:
         raise MessageError("the body is too large")
     return length
@@ -273,7 +290,7 @@ def response_to(request: Request, status: int, reason: str | None = None, *, tag
 
 def cseq_of(message: Message) -> tuple[int, str] | None:
     """Return number and method of CSeq; None where it is missing or malformed (§20.16)."""
-    match = re.fullmatch(r"\s*([0-9]{1,10})\s+(\S+)\s*", message.headers.get("CSeq") or "", re.ASCII)
+    match = _CSEQ.match(message.headers.get("CSeq") or "")
     return None if match is None else (int(match.group(1)), match.group(2))
 
 
@@ -283,17 +300,10 @@ def _key(name: str) -> str:
 
 
 def _encode(start_line: str, headers: Headers, body: bytes) -> bytes:
-    lines = [start_line]
-    for name, value in headers:
-        if _key(name) == "content-length":
-            continue
-        if not _TOKEN.match(name):
-            raise MessageError("a header name is a token")
-        lines.append(f"{name}: {value}")
-    lines.append(f"Content-Length: {len(body)}")
-    if _FORBIDDEN.search("".join(lines)):
-        raise MessageError("a line end or NUL in a value")
+    if _FORBIDDEN.search(start_line):
+        raise MessageError("a line end or NUL in the start line")
+    lines = [start_line, *headers.written(), f"Content-Length: {len(body)}", "", ""]
     try:
-        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
     except UnicodeEncodeError:
         raise MessageError("a character that cannot be written") from None
