@@ -139,7 +139,7 @@ class Registrar:
             return Verdict(reply(request, source, 400, [("Server", SERVER)]))
         if not known:
             return Verdict(self._challenge(request, source), refused=True)
-        if not self._is_fresh(credentials.parameter("nonce") or ""):
+        if not self._is_fresh(credentials.parameters.get("nonce", "")):
             return Verdict(self._challenge(request, source, stale=True))
         return self._bind(request, source, account)
 
@@ -148,9 +148,12 @@ class Registrar:
         if password is None or credentials.username != account:
             return False
         asked = {algorithm.lower() for algorithm in self.algorithms}
-        if (credentials.parameter("algorithm") or "MD5").lower() not in asked:
+        if credentials.parameters.get("algorithm", "MD5").lower() not in asked:
             return False
-        if credentials.parameter("realm") != self.realm or credentials.parameter("uri") != request.uri:
+        if (
+            credentials.parameters.get("realm") != self.realm
+            or credentials.parameters.get("uri") != request.uri
+        ):
             return False
         return verify(credentials, password=password, method=request.method, body=request.body)
 

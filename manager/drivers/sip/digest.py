@@ -10,8 +10,9 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 from manager.secret import Secret
 
@@ -23,8 +24,6 @@ _PARAMETER = re.compile(
 _SCHEME = re.compile(r"[\s,]*([A-Za-z0-9\-.!%*_+`'~]+)(?:\s+|(?=,)|\Z)")
 _SEPARATORS = re.compile(r"[\s,]*")
 _TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]*=*\s*(?:,|\Z)")  # `Negotiate YII=`: no parameters
-# RFC 7616 §3.4: qop, nc and algorithm of a client stand without quotes.
-_QUOTED = frozenset({"username", "realm", "nonce", "uri", "response", "cnonce", "opaque"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MAX_HEADER = 16 * 1024
 
@@ -39,44 +38,42 @@ class Challenge:
 
     scheme: str
     """As written; only `Digest` is answered."""
-    parameters: tuple[tuple[str, str], ...]
-    """Names in lower case; values raw, without their quotes."""
-
-    def parameter(self, name: str) -> str | None:
-        """Return a parameter's raw value."""
-        return next((value for key, value in self.parameters if key == name), None)
+    parameters: Mapping[str, str]
+    """By their names in lower case; values raw, without their quotes. Of several the first counts."""
 
     @property
     def realm(self) -> str:
         """The realm, still escaped."""
-        return self.parameter("realm") or ""
+        return self.parameters.get("realm", "")
 
     @property
     def nonce(self) -> str:
         """The nonce, still escaped."""
-        return self.parameter("nonce") or ""
+        return self.parameters.get("nonce", "")
 
     @property
     def algorithm(self) -> str:
         """The algorithm as written; MD5 where none is named."""
-        return self.parameter("algorithm") or "MD5"
+        return self.parameters.get("algorithm") or "MD5"
 
     @property
     def stale(self) -> bool:
         """Whether only the nonce was too old, and the credentials were not refused."""
-        return (self.parameter("stale") or "").lower() == "true"
+        return self.parameters.get("stale", "").lower() == "true"
 
     @property
-    def qops(self) -> tuple[str, ...]:
+    def qops(self) -> list[str]:
         """The offered qualities of protection in lower case; empty for RFC 2069."""
-        return tuple(qop.strip().lower() for qop in (self.parameter("qop") or "").split(",") if qop.strip())
+        offered = self.parameters.get("qop", "").lower().split(",")
+        return [qop for each in offered if (qop := each.strip())]
 
     @property
     def strength(self) -> int:
         """How good it is; 0 where it cannot be answered."""
-        if self.scheme.lower() != "digest" or self.parameter("nonce") is None:
+        if self.scheme.lower() != "digest" or "nonce" not in self.parameters:
             return 0
-        if self.qops and not {"auth", "auth-int"} & set(self.qops):
+        qops = self.qops
+        if qops and "auth" not in qops and "auth-int" not in qops:
             return 0
         return _STRENGTH.get(self.algorithm.lower().removesuffix("-sess"), 0)
 
@@ -85,21 +82,18 @@ class Challenge:
 class Credentials:
     """The parameters of an Authorization or Proxy-Authorization header, as a server reads them."""
 
-    parameters: tuple[tuple[str, str], ...]
-
-    def parameter(self, name: str) -> str | None:
-        """Return a parameter's raw value."""
-        return next((value for key, value in self.parameters if key == name), None)
+    parameters: Mapping[str, str]
+    """By their names in lower case; values raw."""
 
     @property
     def username(self) -> str:
         """The user name, unescaped."""
-        return unescape(self.parameter("username") or "")
+        return unescape(self.parameters.get("username", ""))
 
     @property
     def nonce_count(self) -> int | None:
         """The number that `nc` says; None where there is none or it is no number."""
-        count = self.parameter("nc") or ""
+        count = self.parameters.get("nc", "")
         return int(count, 16) if re.fullmatch(r"[0-9A-Fa-f]{1,8}", count) else None
 
 
@@ -126,8 +120,9 @@ def parse_credentials(line: str) -> Credentials:
 
 def ranked(challenges: Iterable[Challenge]) -> list[Challenge]:
     """Return the challenges that can be answered, the strongest first; equals keep the server's order."""
-    usable = [challenge for challenge in challenges if challenge.strength]
-    return sorted(usable, key=lambda challenge: -challenge.strength)
+    weighed = [(challenge.strength, challenge) for challenge in challenges]
+    usable = sorted(weighed, key=itemgetter(0), reverse=True)
+    return [challenge for strength, challenge in usable if strength]
 
 
 def answer(
@@ -150,42 +145,39 @@ def answer(
     """
     if not challenge.strength:
         raise DigestError("a challenge of an unknown kind")
-    qop = "auth" if "auth" in challenge.qops else "auth-int" if challenge.qops else None
+    qops = challenge.qops
+    qop = "auth" if "auth" in qops else "auth-int" if qops else None
+    algorithm, count = challenge.algorithm, f"{nonce_count:08x}"
     cnonce = cnonce or secrets.token_hex(8)
-    parameters = {
-        "username": escape(username),
-        "realm": challenge.realm,
-        "nonce": challenge.nonce,
-        "uri": uri,
-        "response": response_value(
-            algorithm=challenge.algorithm,
-            username=username,
-            realm=challenge.realm,
-            password=password,
-            nonce=challenge.nonce,
-            method=method,
-            uri=uri,
-            qop=qop,
-            nonce_count=f"{nonce_count:08x}",
-            cnonce=cnonce,
-            body=body,
-        ),
-    }
-    if challenge.parameter("algorithm") is not None:
-        parameters["algorithm"] = challenge.algorithm
-    if qop or challenge.algorithm.lower().endswith("-sess"):
-        parameters["cnonce"] = cnonce
-    if qop:
-        parameters |= {"qop": qop, "nc": f"{nonce_count:08x}"}
-    opaque = challenge.parameter("opaque")
-    if opaque is not None:
-        parameters["opaque"] = opaque
-    value = ", ".join(
-        f'{name}="{value}"' if name in _QUOTED else f"{name}={value}" for name, value in parameters.items()
+    response = response_value(
+        algorithm=algorithm,
+        username=username,
+        realm=challenge.realm,
+        password=password,
+        nonce=challenge.nonce,
+        method=method,
+        uri=uri,
+        qop=qop,
+        nonce_count=count,
+        cnonce=cnonce,
+        body=body,
     )
+    # RFC 7616 §3.4: qop, nc and algorithm of a client stand without quotes.
+    value = (
+        f'Digest username="{escape(username)}", realm="{challenge.realm}", nonce="{challenge.nonce}", '
+        f'uri="{uri}", response="{response}"'
+    )
+    if "algorithm" in challenge.parameters:
+        value += f", algorithm={algorithm}"
+    if qop or algorithm.lower().endswith("-sess"):
+        value += f', cnonce="{cnonce}"'
+    if qop:
+        value += f", qop={qop}, nc={count}"
+    if "opaque" in challenge.parameters:
+        value += f', opaque="{challenge.parameters["opaque"]}"'
     if _CONTROL.search(value):
         raise DigestError("it or the user name holds a control character")
-    return f"Digest {value}"
+    return value
 
 
 def verify(credentials: Credentials, *, password: Secret, method: str, body: bytes = b"") -> bool:
@@ -196,7 +188,7 @@ def verify(credentials: Credentials, *, password: Secret, method: str, body: byt
     Raises:
         DigestError: the algorithm or qop is unknown, or something needed is missing.
     """
-    parameters = dict(credentials.parameters)
+    parameters = credentials.parameters
     missing = {"username", "realm", "nonce", "uri", "response"} - parameters.keys()
     qop = parameters.get("qop")
     algorithm = parameters.get("algorithm", "MD5")
@@ -280,17 +272,17 @@ def _read(line: str) -> list[Challenge]:
     return found
 
 
-def _read_parameters(line: str, position: int) -> tuple[tuple[tuple[str, str], ...], int]:
+def _read_parameters(line: str, position: int) -> tuple[dict[str, str], int]:
     """Read `name=value` parted by commas until the next scheme or the end."""
-    parameters: list[tuple[str, str]] = []
+    parameters: dict[str, str] = {}
     while (match := _PARAMETER.match(line, position)) is not None:
         name, quoted, token = match.groups()
-        parameters.append((name.lower(), token if quoted is None else quoted))
+        parameters.setdefault(name.lower(), token if quoted is None else quoted)
         # Some servers part parameters by spaces alone.
         position = _skip(_SEPARATORS, line, match.end())
     if not parameters:
         position = _skip(_TOKEN68, line, position)
-    return tuple(parameters), position
+    return parameters, position
 
 
 def _skip(pattern: re.Pattern[str], line: str, position: int) -> int:

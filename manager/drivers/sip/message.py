@@ -37,13 +37,13 @@ _COMPACT = {
     "x": "session-expires",
     "y": "identity",
 }
-_A_TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
-_TOKEN = re.compile(rf"{_A_TOKEN}\Z")
+_NAME = r"[A-Za-z0-9\-.!%*_+`'~]+"
+_TOKEN = re.compile(rf"{_NAME}\Z")
 _STATUS_LINE = re.compile(r"SIP/2\.0[ \t]+([1-6][0-9]{2})(?:[ \t]+(.*))?\Z", re.IGNORECASE | re.DOTALL)
 _END_OF_HEADERS = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(r"\n[ \t]+")
-_HEADER = re.compile(rf"^[ \t]*({_A_TOKEN})[ \t]*:[ \t]*(.*)", re.MULTILINE)
-_WRITTEN_HEADER = re.compile(rf"{_A_TOKEN}: [^\r\n\x00]*\Z")
+_HEADER = re.compile(rf"^[ \t]*({_NAME})[ \t]*:[ \t]*(.*)", re.MULTILINE)
+_WRITTEN_HEADER = re.compile(rf"{_NAME}: [^\r\n\x00]*\Z")
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
 _NUMBER = re.compile(r"[ \t]*([0-9]{1,10})(?![0-9])")
 _LENGTH = re.compile(r"[0-9]{1,10}\Z")

@@ -75,6 +75,8 @@ class Registration:
         self._tag = secrets.token_hex(6)
         self._local = ("", 0)
         self._transport = ""
+        self.contact = SipUri("")
+        """The Contact to register: where we are seen, else where we are; the same as long as that is."""
         self.offered: SipUri | None = None
         """The Contact of the last REGISTER for a binding."""
         self._uses: dict[str, int] = {}
@@ -89,12 +91,11 @@ class Registration:
         self._transport = transport.lower()
         self._local = local
         self.public = None
+        self.contact = self._reachable_at(local)
 
-    @property
-    def contact(self) -> SipUri:
-        """The Contact to register: where we are seen, else where we are; the same as long as that is."""
+    def _reachable_at(self, address: tuple[str, int]) -> SipUri:
+        host, port = address
         scheme, transport = self.identity.aor.scheme, self._transport
-        host, port = self.public or self._local
         if transport in ("ws", "wss"):
             host, port, transport = self.websocket_host, 0, "ws"  # of both (RFC 7118 §5.3)
         if transport == "tls" and scheme == "sips":
@@ -122,8 +123,14 @@ class Registration:
 
     def register(self, purpose: Purpose, now: float) -> Request:
         """Return the next REGISTER without credentials."""
-        self._remember(cseq=max(self.remembered.cseq + 1, int(now) - _CSEQ_EPOCH))
-        headers = self._headers(self.remembered.call_id, self.remembered.cseq, "REGISTER")
+        cseq = max(self.remembered.cseq + 1, int(now) - _CSEQ_EPOCH)
+        if purpose is Purpose.REGISTER:
+            self.offered = self.contact
+            # The port already now: the answer may be lost, and the Contact bound all the same.
+            self._remember(cseq=cseq, port=self._local[1])
+        else:
+            self._remember(cseq=cseq)
+        headers = self._headers(self.remembered.call_id, cseq, "REGISTER")
         # Without it a registrar may refuse what came through an edge proxy (RFC 3327 §5.3; Kamailio: 420).
         headers.add("Supported", "path")
         request = Request("REGISTER", self.uri, headers)
@@ -131,10 +138,6 @@ class Registration:
             return request
         expires = 0 if purpose is Purpose.REMOVE else self.expires
         headers.add("Contact", f"<{self.contact}>;expires={expires}")
-        if purpose is Purpose.REGISTER:
-            self.offered = self.contact
-            # Already now: the answer may be lost, and the Contact bound all the same.
-            self._remember(port=self._local[1])
         outdated = self.outdated(now)
         if outdated is not None:
             headers.add("Contact", f"<{outdated}>;expires=0")
@@ -160,12 +163,15 @@ class Registration:
         """Take where the registrar sees us from `received` and `rport` (RFC 3581)."""
         try:
             via = parse_via((response.headers.values("Via") or [""])[0])
-            address = str(ipaddress.ip_address((via.parameter("received") or via.host).strip("[]")))
+            port = via.parameter("rport") or ""
+            if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+                return
+            seen = (via.parameter("received") or via.host).strip("[]"), int(port)
+            if seen != self.public:
+                self.public = str(ipaddress.ip_address(seen[0])), seen[1]
+                self.contact = self._reachable_at(self.public)
         except (AddressError, ValueError):
             return
-        port = via.parameter("rport") or ""
-        if port.isascii() and port.isdecimal() and 0 < int(port) < 65536:
-            self.public = (address, int(port))
 
     def granted(self, response: Response, asked: int) -> Granted | None:
         """Find our binding in a 200, among others'; None where it is not there (§10.2.4)."""

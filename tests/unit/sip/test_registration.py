@@ -139,7 +139,7 @@ def test_the_strongest_challenge_is_answered_and_an_unknown_one_left():
     )
     (line,) = request.headers.lines("Authorization")
     credentials = parse_credentials(line)
-    assert credentials.parameter("nonce") == "3"
+    assert credentials.parameters.get("nonce") == "3"
     assert verify(credentials, password=SECRET, method="REGISTER")
 
 
