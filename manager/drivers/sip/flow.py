@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
 from typing import Protocol
 
 from manager.drivers import masking
@@ -39,8 +38,9 @@ class Answerer(Protocol):
 class Flow:
     """Requests and responses over one wire; hears it as its `Receiver`."""
 
-    def __init__(self, answerer: Answerer, tap: Tap, clock: Callable[[], float]) -> None:
-        self.over: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
+    def __init__(self, answerer: Answerer, tap: Tap) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[Failure] = self._loop.create_future()
         """Done when the wire is lost, with why."""
         self.dropped = 0
         """Messages that were no SIP, had no transaction, or came while too many were kept."""
@@ -49,7 +49,6 @@ class Flow:
         self._ponged_before = False
         self._answerer = answerer
         self._tap = tap
-        self._clock = clock
         self._wire: Wire | None = None
         self._via = ""
         self._clients: dict[tuple[str, str], tuple[ClientTransaction, asyncio.Future[Response]]] = {}
@@ -79,8 +78,8 @@ class Flow:
         head = f"SIP/2.0/{self.wire.transport} {self._via};branch={branch};rport"
         request.headers.put_first("Via", head)
         raw = request.encode()
-        transaction = ClientTransaction(raw, reliable=self.wire.reliable, now=self._clock())
-        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        transaction = ClientTransaction(raw, reliable=self.wire.reliable, now=self._loop.time())
+        future: asyncio.Future[Response] = self._loop.create_future()
         key = (branch, request.method)
         self._clients[key] = transaction, future
         try:
@@ -100,7 +99,7 @@ class Flow:
         """
         self._check_alive()
         if self._pong is None:
-            self._pong = asyncio.get_running_loop().create_future()
+            self._pong = self._loop.create_future()
         pong = self._pong
         self._send(b"\r\n\r\n")
         await asyncio.shield(pong)
@@ -131,7 +130,6 @@ class Flow:
         except (MessageError, AddressError) as error:
             self.dropped += 1
             _LOG.debug("dropped a message: %s", error)
-        self._schedule()
 
     def keep_alive(self, line: KeepAlive) -> bool:
         """Take an empty line; return whether one was awaited.
@@ -162,7 +160,7 @@ class Flow:
             self.dropped += 1
             return
         transaction, future = kept
-        if transaction.received(response.status, self._clock()) and not future.done():
+        if transaction.received(response.status, self._loop.time()) and not future.done():
             future.set_result(response)
 
     def _request(self, request: Request) -> None:
@@ -174,7 +172,7 @@ class Flow:
             method,
         )
         known = self._servers.get(key)
-        now = self._clock()
+        now = self._loop.time()
         if request.method == "ACK":
             if known is not None:
                 known.acknowledged(now)
@@ -195,6 +193,7 @@ class Flow:
             raw, invite=request.method == "INVITE", reliable=self.wire.reliable, now=now
         )
         self._send(raw)
+        self._schedule()
 
     def _route(self, response: Response) -> None:
         """Tell the peer in its Via where it was heard (RFC 3261 §18.2.1, RFC 3581 §4)."""
@@ -208,10 +207,10 @@ class Flow:
         response.headers.set("Via", ", ".join([str(via), *others]))
 
     def _schedule(self) -> None:
-        """Set the one timer of the flow to the earliest deadline of its transactions."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Have the one timer of the flow strike at the earliest deadline of its transactions, or before.
+
+        An early one finds nothing to do and is set anew: most answers come in time and put a deadline off.
+        """
         if self.over.done():
             return
         deadlines = [
@@ -219,12 +218,15 @@ class Flow:
             *(server.deadline for server in self._servers.values()),
         ]
         earliest = min((deadline for deadline in deadlines if deadline is not None), default=None)
-        if earliest is not None:
-            wait = max(0.0, earliest - self._clock())
-            self._timer = asyncio.get_running_loop().call_later(wait, self._timed)
+        if earliest is None:
+            return
+        if self._timer is None or self._timer.when() > earliest:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(earliest, self._timed)
 
     def _timed(self) -> None:
-        now = self._clock()
+        now = self._loop.time()
         self._timer = None
         for key, (client, future) in list(self._clients.items()):
             self._send_again(client.timed(now))

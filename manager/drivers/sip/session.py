@@ -40,7 +40,7 @@ class SipSession:
         clock: Callable[[], float],
     ) -> None:
         self.tap = Tap(listener, [registration.identity.password])
-        self.flow = Flow(self, self.tap, clock)
+        self.flow = Flow(self, self.tap)
         self._registration = registration
         self._listener = listener
         self._invite_answer = invite_answer

@@ -126,7 +126,8 @@ class UdpWire:
         self._socket = connected
         self._receiver: Receiver | None = receiver
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(connected, self._readable)
+        # By number: a selector spells out what it does not know yet, and a socket asks the kernel for that.
+        self._loop.add_reader(connected.fileno(), self._readable)
 
     def _readable(self) -> None:
         try:
@@ -151,8 +152,9 @@ class UdpWire:
 
     async def close(self) -> None:
         self._receiver = None
-        if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket)
+        number = self._socket.fileno()
+        if number >= 0:
+            self._loop.remove_reader(number)
             self._socket.close()
 
     def _lost(self, error: OSError) -> None:

@@ -38,7 +38,7 @@ class Answerer:
 
 
 def flow_of():
-    flow = Flow(Answerer(), Tap(Witness()), asyncio.get_running_loop().time)
+    flow = Flow(Answerer(), Tap(Witness()))
     flow.attach(Wire())
     return flow
 
