@@ -61,7 +61,7 @@ async def driver(port: int, secret: str, number: int) -> None:
 
 
 def _settings(side: str, port: int, secret: str, number: int) -> list[Any]:
-    from manager.drivers import sip  # noqa: F401 - loaded before the CPU is measured
+    from manager.drivers.sip import driver  # noqa: F401 - loaded before the CPU is measured, as theirs is
     from manager.endpoint import parse_endpoint
     from manager.secret import Secret, SecretSource
     from manager.settings import Policy, SipSettings

@@ -63,7 +63,7 @@ def _encoded(secret: Secret) -> Iterable[bytes]:
     """Yield the forms of a secret as bytes, those within a JSON string among them."""
     for form in forms_of(secret.reveal()):
         yield form.encode(errors="backslashreplace")
-        yield form.encode("latin-1", errors="backslashreplace")  # as a header of HTTP bears it
-        for ascii_only in (True, False):
-            escaped = json.dumps(form, ensure_ascii=ascii_only)[1:-1]
-            yield escaped.encode(errors="backslashreplace")
+        yield json.dumps(form)[1:-1].encode()
+        if not form.isascii():
+            yield form.encode("latin-1", errors="backslashreplace")  # as a header of HTTP bears it
+            yield json.dumps(form, ensure_ascii=False)[1:-1].encode(errors="backslashreplace")

@@ -145,7 +145,7 @@ class _Opening:
         try:
             self._reach(Stage.CONNECT)
             self._listener.using(target.address)
-            wire = await self._wire(target, session)
+            wire = await self._wire(target, session, registration.remembered.port)
             registration.attach(wire.transport, wire.local)
             via = registration.websocket_host if wire.transport in ("WS", "WSS") else None
             session.flow.attach(wire, via)
@@ -173,7 +173,7 @@ class _Opening:
             return error
         return DriverError(msgspec.structs.replace(error.failure, stage=self.stage))
 
-    async def _wire(self, target: Target, session: SipSession) -> Wire:
+    async def _wire(self, target: Target, session: SipSession, port: int | None) -> Wire:
         tls = self._tls() if target.transport in ("tls", "wss") else None
         if target.transport in ("ws", "wss"):
             # Late: it costs 90 ms, and few registrations go over WebSocket.
@@ -182,7 +182,6 @@ class _Opening:
             return await open_websocket(
                 target, session.flow, session.tap, url=self._url(target), tls=tls, reached=self._reach
             )
-        port = recall(self._memory, self._key).port
         return await open_wire(target, session.flow, local_port=port, tls=tls, reached=self._reach)
 
     def _tls(self) -> ClientTls:

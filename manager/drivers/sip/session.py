@@ -54,8 +54,11 @@ class SipSession:
         self._calls_refused = 0
         self._pongs_promised = False
         self._over: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
+        self._due: asyncio.TimerHandle | None = None
+        """What begins the next refresh; None until `keep`, while one is under way, and after `close`."""
         self._refreshing: asyncio.Task[None] | None = None
-        self._moved = asyncio.Event()
+        self._moved = False
+        """Whether a refresh is wanted because calls would go where we are no longer seen."""
         self.flow.over.add_done_callback(self._flow_over)
 
     @property
@@ -95,8 +98,7 @@ class SipSession:
     def keep(self) -> None:
         """Keep the registration alive from now on."""
         self._look_whether_moved()
-        self._refreshing = asyncio.create_task(self._keep_registered(), name="sip refresh")
-        self._refreshing.add_done_callback(self._refreshing_over)
+        self._await_refresh()
 
     async def heartbeat(self) -> float:
         """Send OPTIONS, whose response is a sign of life whatever it says (RFC 3261 §11).
@@ -136,6 +138,9 @@ class SipSession:
 
     async def close(self, *, graceful: bool) -> None:
         """Take the binding back if `graceful`, and close the flow."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         refreshing, self._refreshing = self._refreshing, None
         try:
             if refreshing is not None:
@@ -190,34 +195,39 @@ class SipSession:
         At most once a heartbeat: there are NATs that give every packet another port.
         """
         if self._registration.moved:
-            self._moved.set()
+            self._moved = True
+            if self._due is not None:
+                self._begin_refresh()
 
-    async def _keep_registered(self) -> None:
-        await self._until_due_or_moved()
-        while True:
-            remaining = self._until - self._clock()
-            if remaining <= 0:
-                self._end(_lost("the registration has run out and could not be refreshed"))
-                return
+    def _await_refresh(self) -> None:
+        # S311: it spreads load, and hides nothing.
+        wait = 0.0 if self._moved else refresh_delay(self._expires, random.random())  # noqa: S311
+        self._due = asyncio.get_running_loop().call_later(wait, self._begin_refresh)
+
+    def _begin_refresh(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        self._moved = False
+        self._refreshing = asyncio.create_task(self._refresh(), name="sip refresh")
+        self._refreshing.add_done_callback(self._refreshing_over)
+
+    async def _refresh(self) -> None:
+        """Refresh the registration, again and again while it lives."""
+        while (remaining := self._until - self._clock()) > 0:
             failure = await self._refreshed(try_timeout(remaining, self._refresh_timeout))
             if self.flow.over.done():
                 return
             self._listener.refreshed(failure)
             if failure is None:
                 self._listener.facts_changed()
-                await self._until_due_or_moved()
-            elif failure.kind in _ENDING:
+                self._await_refresh()
+                return
+            if failure.kind in _ENDING:
                 self._end(failure)
                 return
-            else:
-                await asyncio.sleep(retry_delay(self._until - self._clock(), failure.retry_after))
-
-    async def _until_due_or_moved(self) -> None:
-        wait = refresh_delay(self._expires, random.random())  # noqa: S311 - spreads load, hides nothing
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                await self._moved.wait()
-        self._moved.clear()
+            await asyncio.sleep(retry_delay(self._until - self._clock(), failure.retry_after))
+        self._end(_lost("the registration has run out and could not be refreshed"))
 
     async def _refreshed(self, timeout: float) -> Failure | None:
         try:
