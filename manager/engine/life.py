@@ -210,7 +210,7 @@ class Life:
 
     # --- the loop ---------------------------------------------------------------------------------------
 
-    def _begin_turn(self, turn: RetryCallState) -> None:
+    async def _begin_turn(self, turn: RetryCallState) -> None:
         self._turn = turn
 
     async def _one_life(self) -> NoReturn:

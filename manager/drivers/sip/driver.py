@@ -140,7 +140,6 @@ class _Opening:
             self._listener,
             invite_answer=self._settings.invite_answer,
             refresh_timeout=self._settings.policy.heartbeat_timeout,
-            clock=asyncio.get_running_loop().time,
         )
         try:
             self._reach(Stage.CONNECT)

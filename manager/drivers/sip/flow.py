@@ -25,7 +25,10 @@ MAX_SERVER_TRANSACTIONS = 256
 _MAGIC = "z9hG4bK"
 _LOG = logging.getLogger(__name__)
 
+_ClientKey = tuple[str, str]
+"""Branch and method (RFC 3261 §17.1.3)."""
 _ServerKey = tuple[str, str, str]
+"""Branch, sent-by and method (§17.2.3)."""
 
 
 class Answerer(Protocol):
@@ -51,7 +54,9 @@ class Flow:
         self._tap = tap
         self._wire: Wire | None = None
         self._via = ""
-        self._clients: dict[tuple[str, str], tuple[ClientTransaction, asyncio.Future[Response]]] = {}
+        self._clients: dict[_ClientKey, ClientTransaction] = {}
+        self._awaited: dict[_ClientKey, asyncio.Future[Response]] = {}
+        """The final responses that are still to come."""
         self._servers: dict[_ServerKey, ServerTransaction] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._pong: asyncio.Future[None] | None = None
@@ -79,15 +84,16 @@ class Flow:
         request.headers.put_first("Via", head)
         raw = request.encode()
         transaction = ClientTransaction(raw, reliable=self.wire.reliable, now=self._loop.time())
-        future: asyncio.Future[Response] = self._loop.create_future()
         key = (branch, request.method)
-        self._clients[key] = transaction, future
+        future: asyncio.Future[Response] = self._loop.create_future()
+        self._clients[key], self._awaited[key] = transaction, future
         try:
             self._send(raw)
             self._check_alive()
             self._schedule()
             return await future
         finally:
+            del self._awaited[key]
             if transaction.state is not State.COMPLETED:
                 self._clients.pop(key, None)
 
@@ -155,13 +161,13 @@ class Flow:
     def _response(self, response: Response) -> None:
         via = parse_via((response.headers.values("Via") or [""])[0])
         sequence = cseq_of(response)
-        kept = self._clients.get((via.parameter("branch") or "", sequence[1] if sequence else ""))
-        if kept is None:
+        key = (via.parameter("branch") or "", sequence[1] if sequence else "")
+        transaction = self._clients.get(key)
+        if transaction is None:
             self.dropped += 1
             return
-        transaction, future = kept
-        if transaction.received(response.status, self._loop.time()) and not future.done():
-            future.set_result(response)
+        if transaction.received(response.status, self._loop.time()) and not self._awaited[key].done():
+            self._awaited[key].set_result(response)
 
     def _request(self, request: Request) -> None:
         via = parse_via((request.headers.values("Via") or [""])[0])
@@ -214,7 +220,7 @@ class Flow:
         if self.over.done():
             return
         deadlines = [
-            *(client.deadline for client, _ in self._clients.values()),
+            *(client.deadline for client in self._clients.values()),
             *(server.deadline for server in self._servers.values()),
         ]
         earliest = min((deadline for deadline in deadlines if deadline is not None), default=None)
@@ -228,12 +234,12 @@ class Flow:
     def _timed(self) -> None:
         now = self._loop.time()
         self._timer = None
-        for key, (client, future) in list(self._clients.items()):
+        for key, client in list(self._clients.items()):
             self._send_again(client.timed(now))
             if client.state is State.TERMINATED:
                 del self._clients[key]
-                if client.timed_out and not future.done():
-                    future.set_exception(DriverError(_unanswered()))
+                if client.timed_out and not self._awaited[key].done():
+                    self._awaited[key].set_exception(DriverError(_unanswered()))
         for server_key, server in list(self._servers.items()):
             self._send_again(server.timed(now))
             if server.state is State.TERMINATED:
@@ -259,9 +265,7 @@ class Flow:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        waiting: list[asyncio.Future[Response] | asyncio.Future[None]] = [
-            future for _, future in self._clients.values()
-        ]
+        waiting: list[asyncio.Future[Response] | asyncio.Future[None]] = [*self._awaited.values()]
         if self._pong is not None:
             waiting.append(self._pong)
         self._clients.clear()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from manager.drivers.sip.address import split_quoted
 
@@ -294,6 +295,7 @@ def cseq_of(message: Message) -> tuple[int, str] | None:
     return None if match is None else (int(match.group(1)), match.group(2))
 
 
+@lru_cache(128)  # of the few names that there are
 def _key(name: str) -> str:
     lowered = name.lower()
     return _COMPACT.get(lowered, lowered)

@@ -37,7 +37,6 @@ class SipSession:
         *,
         invite_answer: int,
         refresh_timeout: float,
-        clock: Callable[[], float],
     ) -> None:
         self.tap = Tap(listener, [registration.identity.password])
         self.flow = Flow(self, self.tap)
@@ -45,7 +44,7 @@ class SipSession:
         self._listener = listener
         self._invite_answer = invite_answer
         self._refresh_timeout = refresh_timeout
-        self._clock = clock
+        self._loop = asyncio.get_running_loop()
         self._registering = asyncio.Lock()  # one REGISTER at a time (RFC 3261 §10.2)
         self._expires = 0
         self._until = 0.0
@@ -53,7 +52,7 @@ class SipSession:
         self._server = ""
         self._calls_refused = 0
         self._pongs_promised = False
-        self._over: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
+        self._over: asyncio.Future[Failure] = self._loop.create_future()
         self._due: asyncio.TimerHandle | None = None
         """What begins the next refresh; None until `keep`, while one is under way, and after `close`."""
         self._refreshing: asyncio.Task[None] | None = None
@@ -92,7 +91,7 @@ class SipSession:
         granted = await self._exchange(Purpose.REGISTER, stage, before_credentials)
         if granted is not None:
             self._expires = granted.expires
-            self._until = self._clock() + granted.expires
+            self._until = self._loop.time() + granted.expires
             self._expires_at = round(time.time() + granted.expires, 3)
 
     def keep(self) -> None:
@@ -105,7 +104,7 @@ class SipSession:
 
         Where the peer answers empty lines, one has to be answered too (RFC 5626 §4.4.1).
         """
-        started = self._clock()
+        started = self._loop.time()
         pong: asyncio.Task[None] | None = None
         if self.flow.wire.pings:
             if self.flow.ponged or self._pongs_promised:
@@ -114,7 +113,7 @@ class SipSession:
                 self.flow.nudge()
         try:
             response = await self.flow.request(self._registration.options())
-            latency = self._clock() - started
+            latency = self._loop.time() - started
             self._registration.learn(response)
             self._look_whether_moved()
             if pong is not None:
@@ -202,7 +201,7 @@ class SipSession:
     def _await_refresh(self) -> None:
         # S311: it spreads load, and hides nothing.
         wait = 0.0 if self._moved else refresh_delay(self._expires, random.random())  # noqa: S311
-        self._due = asyncio.get_running_loop().call_later(wait, self._begin_refresh)
+        self._due = self._loop.call_later(wait, self._begin_refresh)
 
     def _begin_refresh(self) -> None:
         if self._due is not None:
@@ -214,7 +213,7 @@ class SipSession:
 
     async def _refresh(self) -> None:
         """Refresh the registration, again and again while it lives."""
-        while (remaining := self._until - self._clock()) > 0:
+        while (remaining := self._until - self._loop.time()) > 0:
             failure = await self._refreshed(try_timeout(remaining, self._refresh_timeout))
             if self.flow.over.done():
                 return
@@ -226,7 +225,7 @@ class SipSession:
             if failure.kind in _ENDING:
                 self._end(failure)
                 return
-            await asyncio.sleep(retry_delay(self._until - self._clock(), failure.retry_after))
+            await asyncio.sleep(retry_delay(self._until - self._loop.time(), failure.retry_after))
         self._end(_lost("the registration has run out and could not be refreshed"))
 
     async def _refreshed(self, timeout: float) -> Failure | None:

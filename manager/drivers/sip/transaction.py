@@ -31,6 +31,8 @@ class ClientTransaction:
     response.
     """
 
+    __slots__ = ("_forgets", "_gives_up", "_interval", "_reliable", "_resends", "request", "state")
+
     def __init__(self, request: bytes, *, reliable: bool, now: float) -> None:
         self.request = request
         self.state = State.TRYING
@@ -86,6 +88,8 @@ class ServerTransaction:
 
     An INVITE's response is sent again over UDP (timer G) until its ACK comes or timer H strikes.
     """
+
+    __slots__ = ("_forgets", "_interval", "_reliable", "_resends", "invite", "response", "state")
 
     def __init__(self, response: bytes, *, invite: bool, reliable: bool, now: float) -> None:
         self.response = response
