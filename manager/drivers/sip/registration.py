@@ -78,7 +78,9 @@ class Registration:
         self.contact = SipUri("")
         """The Contact to register: where we are seen, else where we are; the same as long as that is."""
         self.offered: SipUri | None = None
-        """The Contact of the last REGISTER for a binding."""
+        """The Contact of the last REGISTER for a binding…"""
+        self._offered_as = ""
+        """…as it was written."""
         self._uses: dict[str, int] = {}
         """How often a nonce was used; the registrar may give out the same one again."""
         aor = identity.aor
@@ -124,8 +126,9 @@ class Registration:
     def register(self, purpose: Purpose, now: float) -> Request:
         """Return the next REGISTER without credentials."""
         cseq = max(self.remembered.cseq + 1, int(now) - _CSEQ_EPOCH)
+        contact = str(self.contact)
         if purpose is Purpose.REGISTER:
-            self.offered = self.contact
+            self.offered, self._offered_as = self.contact, contact
             # The port already now: the answer may be lost, and the Contact bound all the same.
             self._remember(cseq=cseq, port=self._local[1])
         else:
@@ -137,7 +140,7 @@ class Registration:
         if purpose is Purpose.FETCH:
             return request
         expires = 0 if purpose is Purpose.REMOVE else self.expires
-        headers.add("Contact", f"<{self.contact}>;expires={expires}")
+        headers.add("Contact", f"<{contact}>;expires={expires}")
         outdated = self.outdated(now)
         if outdated is not None:
             headers.add("Contact", f"<{outdated}>;expires=0")
@@ -184,19 +187,26 @@ class Registration:
         for value in values:
             try:
                 listed = parse_name_address(value)
-                uri = parse_uri(listed.uri)
+                exact, ours = self._recognised(listed.uri)
             except AddressError:
                 continue
-            exact = self.offered is not None and same_address(uri, self.offered)
-            # A registrar may list the address it saw in place of the one we sent.
-            if exact or (self.remembered.line and uri.parameter("line") == self.remembered.line):
+            if ours:
                 found.append((exact, _expires(listed, fallback)))
         return Granted(max(found)[1], listed=True) if found else None
+
+    def _recognised(self, listed: str) -> tuple[bool, bool]:
+        """Return whether a URI that is listed is the Contact we have sent, and whether it is ours at all."""
+        if listed == self._offered_as:
+            return True, True
+        uri = parse_uri(listed)
+        exact = self.offered is not None and same_address(uri, self.offered)
+        # A registrar may list the address it saw in place of the one we sent.
+        return exact, exact or bool(self.remembered.line and uri.parameter("line") == self.remembered.line)
 
     def bound(self, expires: int, now: float) -> None:
         """Remember that the Contact of the last REGISTER is bound for this long."""
         self._before = None
-        self._remember(contact=str(self.offered), until=now + expires)
+        self._remember(contact=self._offered_as, until=now + expires)
 
     def proposed(self, now: float) -> None:
         """Remember that the Contact of this REGISTER may be bound from now on: its answer may be lost.
