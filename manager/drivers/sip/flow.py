@@ -90,7 +90,7 @@ class Flow:
         try:
             self._send(raw)
             self._check_alive()
-            self._schedule()
+            self._strike_by(transaction.deadline)
             return await future
         finally:
             del self._awaited[key]
@@ -182,6 +182,7 @@ class Flow:
         if request.method == "ACK":
             if known is not None:
                 known.acknowledged(now)
+                self._strike_by(known.deadline)
             return
         if known is not None:
             again = known.repeated()
@@ -195,11 +196,12 @@ class Flow:
         response = self._answerer.answer(request, pending=pending)
         self._route(response)
         raw = response.encode()
-        self._servers[key] = ServerTransaction(
+        transaction = ServerTransaction(
             raw, invite=request.method == "INVITE", reliable=self.wire.reliable, now=now
         )
+        self._servers[key] = transaction
         self._send(raw)
-        self._schedule()
+        self._strike_by(transaction.deadline)
 
     def _route(self, response: Response) -> None:
         """Tell the peer in its Via where it was heard (RFC 3261 §18.2.1, RFC 3581 §4)."""
@@ -212,24 +214,18 @@ class Flow:
             via = via.with_parameter("received", address)
         response.headers.set("Via", ", ".join([str(via), *others]))
 
-    def _schedule(self) -> None:
-        """Have the one timer of the flow strike at the earliest deadline of its transactions, or before.
+    def _strike_by(self, deadline: float | None) -> None:
+        """Have the one timer of the flow strike at the deadline of a transaction, or before.
 
         An early one finds nothing to do and is set anew: most answers come in time and put a deadline off.
         """
-        if self.over.done():
+        if deadline is None or self.over.done():
             return
-        deadlines = [
-            *(client.deadline for client in self._clients.values()),
-            *(server.deadline for server in self._servers.values()),
-        ]
-        earliest = min((deadline for deadline in deadlines if deadline is not None), default=None)
-        if earliest is None:
-            return
-        if self._timer is None or self._timer.when() > earliest:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(earliest, self._timed)
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._timed)
 
     def _timed(self) -> None:
         now = self._loop.time()
@@ -237,14 +233,15 @@ class Flow:
         for key, client in list(self._clients.items()):
             self._send_again(client.timed(now))
             if client.state is State.TERMINATED:
-                del self._clients[key]
+                self._clients.pop(key, None)  # all are gone where sending again has found the wire lost
                 if client.timed_out and not self._awaited[key].done():
                     self._awaited[key].set_exception(DriverError(_unanswered()))
+            self._strike_by(client.deadline)
         for server_key, server in list(self._servers.items()):
             self._send_again(server.timed(now))
             if server.state is State.TERMINATED:
-                del self._servers[server_key]
-        self._schedule()
+                self._servers.pop(server_key, None)
+            self._strike_by(server.deadline)
 
     def _send_again(self, raw: bytes | None) -> None:
         if raw is not None and not self.over.done():

@@ -99,6 +99,19 @@ async def test_a_flood_of_requests_is_dropped_past_the_bound_and_counted():
     await flow.close()
 
 
+async def test_calls_that_were_acknowledged_over_a_stream_leave_room_for_others():
+    flow = flow_of()
+    flow.wire.reliable = True
+    for number in range(MAX_SERVER_TRANSACTIONS + 5):
+        call = WHOLE.replace(b"z9hG4bK1", b"z9hG4bK-%d" % number) + b"\r\n"
+        flow.received(call)
+        flow.received(call.replace(b"INVITE", b"ACK"))
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(flow.wire.sent) == MAX_SERVER_TRANSACTIONS + 5
+    await flow.close()
+
+
 async def test_a_response_to_nothing_is_dropped_and_counted():
     flow = flow_of()
     flow.received(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKno\r\nCSeq: 1 OPTIONS\r\n\r\n")
