@@ -166,15 +166,16 @@ class Registration:
         """Take where the registrar sees us from `received` and `rport` (RFC 3581)."""
         try:
             via = parse_via((response.headers.values("Via") or [""])[0])
-            port = via.parameter("rport") or ""
-            if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
-                return
-            seen = (via.parameter("received") or via.host).strip("[]"), int(port)
-            if seen != self.public:
-                self.public = str(ipaddress.ip_address(seen[0])), seen[1]
-                self.contact = self._reachable_at(self.public)
+            address = (via.parameter("received") or via.host).strip("[]")
+            if address != self._local[0]:
+                address = str(ipaddress.ip_address(address))
         except (AddressError, ValueError):
             return
+        port = via.parameter("rport") or ""
+        if port.isascii() and port.isdecimal() and 0 < int(port) < 65536:
+            seen = address, int(port)
+            if seen != self.public:
+                self.public, self.contact = seen, self._reachable_at(seen)
 
     def granted(self, response: Response, asked: int) -> Granted | None:
         """Find our binding in a 200, among others'; None where it is not there (§10.2.4)."""

@@ -50,6 +50,7 @@ class SipSession:
         self._until = 0.0
         self._expires_at = 0.0
         self._server = ""
+        """What the registrar calls itself, as it came."""
         self._calls_refused = 0
         self._pongs_promised = False
         self._over: asyncio.Future[Failure] = self._loop.create_future()
@@ -76,7 +77,7 @@ class SipSession:
             "expires": self._expires,
             "expires_at": self._expires_at,
             "transport": wire.transport.lower(),
-            "server": self._server,
+            "server": quoted(self._server),
             "public_address": host_port(*public) if public else None,
             "calls_refused": self._calls_refused,
             "messages_dropped": self.flow.dropped,
@@ -184,7 +185,7 @@ class SipSession:
 
     def _note(self, response: Response) -> None:
         headers = response.headers
-        self._server = quoted(headers.get("Server") or headers.get("User-Agent") or "") or self._server
+        self._server = headers.get("Server") or headers.get("User-Agent") or self._server
         if headers.number("Flow-Timer") is not None or "outbound" in headers.values("Require"):
             self._pongs_promised = True
 
