@@ -8,8 +8,10 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import formatdate
+
+from msgspec.structs import replace
 
 from manager.drivers.sip.address import (
     AddressError,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import unquote
+
+import msgspec
+from msgspec.structs import replace
 
 Parameters = tuple[tuple[str, str | None], ...]
 
@@ -20,8 +22,7 @@ class AddressError(ValueError):
     """Text that is no SIP address."""
 
 
-@dataclass(frozen=True, slots=True)
-class SipUri:
+class SipUri(msgspec.Struct, frozen=True, gc=False):
     """A `sip:` or `sips:` URI. Parts stay escaped as they were written; IPv6 hosts lose their brackets."""
 
     host: str
@@ -47,8 +48,7 @@ class SipUri:
         return f"{self.scheme}:{user}{address}{join_parameters(self.parameters)}{headers}"
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddress:
+class NameAddress(msgspec.Struct, frozen=True, gc=False):
     """A value of From, To, Contact or Route."""
 
     uri: str
@@ -68,8 +68,7 @@ class NameAddress:
         return f"{name}<{self.uri}>{join_parameters(self.parameters)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(msgspec.Struct, frozen=True, gc=False):
     """One hop of a Via header."""
 
     transport: str
