@@ -8,7 +8,7 @@ import struct
 
 from manager.drivers.sip import transport
 from manager.drivers.sip.lookup import Target
-from manager.drivers.sip.transport import connected_socket, open_wire
+from manager.drivers.sip.transport import UdpWire, connected_socket, open_wire
 from manager.model import Failure, Stage
 
 
@@ -38,4 +38,19 @@ async def test_a_connection_that_is_reset_as_soon_as_it_is_made_is_lost_like_any
         target = Target("tcp", socket.AF_INET, host, port, (host, port))
         wire = await open_wire(target, receiver, local_port=None, tls=None, reached=reached.append)
         assert (await receiver.failure).reason == "connection reset"
+    await wire.close()
+
+
+async def test_a_datagram_that_finds_no_room_is_lost_on_its_way_and_one_that_is_refused_ends_the_wire():
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    near.setblocking(False)
+    receiver = Receiver()
+    wire = UdpWire(near, receiver)
+    for _ in range(2000):
+        wire.send(bytes(1000))
+    assert not receiver.failure.done()
+    far.close()
+    wire.send(b"anyone?")
+    assert (await receiver.failure).stage is Stage.SESSION
+    await wire.close()
     await wire.close()
