@@ -31,26 +31,29 @@ _ServerKey = tuple[str, str, str]
 """Branch, sent-by and method (§17.2.3)."""
 
 
-class Answerer(Protocol):
-    """Who answers requests."""
+class Holder(Protocol):
+    """Who holds a flow: answers requests and hears of its end."""
 
     def answer(self, request: Request, *, pending: bool) -> Response:
         """Return the final response; `pending` tells a CANCEL that its INVITE is known."""
+
+    def flow_over(self, failure: Failure) -> None:
+        """Take the end of the flow, once."""
 
 
 class Flow:
     """Requests and responses over one wire; hears it as its `Receiver`."""
 
-    def __init__(self, answerer: Answerer, tap: Tap) -> None:
+    def __init__(self, holder: Holder, tap: Tap) -> None:
         self._loop = asyncio.get_running_loop()
-        self.over: asyncio.Future[Failure] = self._loop.create_future()
-        """Done when the wire is lost, with why."""
+        self.failure: Failure | None = None
+        """Why it is over; None while it is not."""
         self.dropped = 0
         """Messages that were no SIP, had no transaction, or came while too many were kept."""
         self.ponged = False
         """Whether the peer has ever answered a keep-alive."""
         self._ponged_before = False
-        self._answerer = answerer
+        self._holder = holder
         self._tap = tap
         self._wire: Wire | None = None
         self._via = ""
@@ -112,7 +115,7 @@ class Flow:
 
     def nudge(self) -> None:
         """Send an empty line without waiting, to learn whether the peer answers them."""
-        if not self.over.done():
+        if self.failure is None:
             self._send(b"\r\n\r\n")
 
     async def close(self) -> None:
@@ -123,7 +126,7 @@ class Flow:
 
     def received(self, raw: bytes) -> None:
         """Take a message from the wire."""
-        if self.over.done() or self._wire is None:
+        if self.failure is not None or self._wire is None:
             self.dropped += 1
             return
         self._tap.received(WireKind.SIP, raw, masking.sip)
@@ -193,7 +196,7 @@ class Flow:
             self.dropped += 1
             return
         pending = request.method == "CANCEL" and (*key[:2], "INVITE") in self._servers
-        response = self._answerer.answer(request, pending=pending)
+        response = self._holder.answer(request, pending=pending)
         self._route(response)
         raw = response.encode()
         transaction = ServerTransaction(
@@ -219,7 +222,7 @@ class Flow:
 
         An early one finds nothing to do and is set anew: most answers come in time and put a deadline off.
         """
-        if deadline is None or self.over.done():
+        if deadline is None or self.failure is not None:
             return
         if self._timer is not None:
             if self._timer.when() <= deadline:
@@ -244,7 +247,7 @@ class Flow:
             self._strike_by(server.deadline)
 
     def _send_again(self, raw: bytes | None) -> None:
-        if raw is not None and not self.over.done():
+        if raw is not None and self.failure is None:
             self._send(raw)
 
     def _send(self, raw: bytes) -> None:
@@ -252,13 +255,13 @@ class Flow:
         self.wire.send(raw)
 
     def _check_alive(self) -> None:
-        if self.over.done():
-            raise DriverError(self.over.result())
+        if self.failure is not None:
+            raise DriverError(self.failure)
 
     def _end(self, failure: Failure) -> None:
-        if self.over.done():
+        if self.failure is not None:
             return
-        self.over.set_result(failure)
+        self.failure = failure
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -271,6 +274,7 @@ class Flow:
             if not future.done():
                 future.set_exception(DriverError(failure))
                 future.exception()  # seen here: whoever awaited it may be gone
+        self._holder.flow_over(failure)
 
 
 def _unanswered() -> Failure:

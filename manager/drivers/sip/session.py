@@ -59,7 +59,6 @@ class SipSession:
         self._refreshing: asyncio.Task[None] | None = None
         self._moved = False
         """Whether a refresh is wanted because calls would go where we are no longer seen."""
-        self.flow.over.add_done_callback(self._flow_over)
 
     @property
     def facts(self) -> dict[str, FactValue]:
@@ -168,6 +167,10 @@ class SipSession:
             self._end(_lost(REGISTRATION_ENDED))
         return response
 
+    def flow_over(self, failure: Failure) -> None:
+        """Take the end of the flow."""
+        self._end(failure)
+
     async def _exchange(
         self, purpose: Purpose, stage: Stage, before_credentials: Callable[[], None] | None = None
     ) -> Granted | None:
@@ -216,7 +219,7 @@ class SipSession:
         """Refresh the registration, again and again while it lives."""
         while (remaining := self._until - self._loop.time()) > 0:
             failure = await self._refreshed(try_timeout(remaining, self._refresh_timeout))
-            if self.flow.over.done():
+            if self.flow.failure is not None:
                 return
             self._listener.refreshed(failure)
             if failure is None:
@@ -243,9 +246,6 @@ class SipSession:
         except DriverError as error:
             return error.failure
         return None
-
-    def _flow_over(self, over: asyncio.Future[Failure]) -> None:
-        self._end(over.result())
 
     def _refreshing_over(self, refreshing: asyncio.Task[None]) -> None:
         """Have a mistake of ours end the session, and not leave a registration that nobody refreshes."""

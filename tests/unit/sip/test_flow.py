@@ -2,13 +2,15 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from manager.drivers.sip import uas
 from manager.drivers.sip.flow import MAX_SERVER_TRANSACTIONS, Flow
-from manager.drivers.sip.message import parse_message
+from manager.drivers.sip.message import Headers, Request, parse_message, response_to
 from manager.drivers.tap import Tap
+from tests.engine.virtual import VirtualLoop
 from tests.unit.sip.registrar import Witness
 
 
@@ -29,16 +31,19 @@ class Wire:
         pass
 
 
-class Answerer:
+class Holder:
     def answer(self, request, *, pending):
         if uas.is_new_call(request):
             uas.call_of(request)
         uas.ends_registration(request)
         return uas.answer(request, invite_answer=486, pending=pending, tag="t")
 
+    def flow_over(self, failure):
+        pass
+
 
 def flow_of():
-    flow = Flow(Answerer(), Tap(Witness()))
+    flow = Flow(Holder(), Tap(Witness()))
     flow.attach(Wire())
     return flow
 
@@ -117,6 +122,31 @@ async def test_a_response_to_nothing_is_dropped_and_counted():
     flow.received(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKno\r\nCSeq: 1 OPTIONS\r\n\r\n")
     assert flow.dropped == 1
     await flow.close()
+
+
+def test_a_request_is_sent_again_on_time_after_others_were_answered_in_time():
+    times = []
+
+    async def scenario():
+        flow, loop = flow_of(), asyncio.get_running_loop()
+        flow.wire.send = lambda raw: times.append((loop.time(), raw))
+        first = asyncio.create_task(
+            flow.request(Request("OPTIONS", "sip:a@b", Headers([("CSeq", "1 OPTIONS")])))
+        )
+        await asyncio.sleep(0.4)
+        flow.received(response_to(parse_message(times[0][1]), 200).encode())
+        assert (await first).status == 200
+        times.clear()
+        second = asyncio.create_task(
+            flow.request(Request("OPTIONS", "sip:a@b", Headers([("CSeq", "2 OPTIONS")])))
+        )
+        await asyncio.sleep(10)
+        assert [time for time, _ in times] == pytest.approx([0.4, 0.9, 1.9, 3.9, 7.9])
+        await flow.close()
+        await asyncio.gather(second, return_exceptions=True)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(scenario())
 
 
 async def test_an_ack_is_absorbed_and_ends_the_copies_of_the_answer():
