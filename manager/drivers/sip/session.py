@@ -203,8 +203,8 @@ class SipSession:
                 self._begin_refresh()
 
     def _await_refresh(self) -> None:
-        # S311: it spreads load, and hides nothing.
-        wait = 0.0 if self._moved else refresh_delay(self._expires, random.random())  # noqa: S311
+        chance = random.random()  # noqa: S311 - spreads load, hides nothing
+        wait = 0.0 if self._moved else refresh_delay(self._expires, chance)
         self._due = self._loop.call_later(wait, self._begin_refresh)
 
     def _begin_refresh(self) -> None:
