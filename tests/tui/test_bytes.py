@@ -33,10 +33,11 @@ def later(monkeypatch):
     return move
 
 
-async def test_a_heartbeat_that_brings_nothing_new_costs_no_byte():
+@pytest.mark.parametrize("size", [SIZE, (200, 50)])
+async def test_a_heartbeat_that_brings_nothing_new_costs_no_byte(size):
     client = FakeClient(*[connection(f"desk-{number}") for number in range(10)])
     app = Meter(client)
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=size) as pilot:
         await text_seen(pilot, "desk-9")
         await pilot.pause()
         before = app.written

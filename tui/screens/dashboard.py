@@ -30,7 +30,8 @@ from tui.widgets.connections import Connections
 from tui.widgets.footer import keys_here
 from tui.widgets.health import Counts, HealthGauge
 from tui.widgets.lastline import LastLine
-from tui.widgets.logpane import TALL, LogPane
+from tui.widgets.logpane import LogPane
+from tui.widgets.panes import TALL, Panes
 from tui.widgets.table import ConnectionTable
 from tui.widgets.verdicts import VerdictLines
 
@@ -121,6 +122,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self._follower = Follower(client, self)
         self._connections = Connections(ink, client, self.board, self._rows_changed, read_only=read_only)
         self._log = LogPane(ink)
+        self._panes = Panes(self._connections, self._log)
         self._gauge = HealthGauge(ink, self.board)
         marks = [title, "" if client.embedded else "attached", "read-only" if read_only else ""]
         self._counts = Counts(ink, self.board, marks)
@@ -134,8 +136,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             with Vertical(id="judgement"):
                 yield self._counts
                 yield self._verdicts
-        yield self._connections
-        yield self._log
+        yield self._panes
         yield self._last_line
 
     def on_mount(self) -> None:
@@ -211,18 +212,18 @@ class Dashboard(Screen[None], inherit_bindings=False):
     def _fit(self, size: Size) -> None:
         self.set_class(size.width >= WIDE, "-wide")
         self.set_class(size.height >= TALL, "-tall")
-        self._log.fit(size.height)
+        self._panes.fit(size)
 
     # The last line
 
     def _keys(self) -> list[tuple[str, str]]:
         """Return the keys that do something here and now, and what, the most wanted first."""
-        return keys_here(self, _LOG_ORDER if self._in_log else _ROWS_ORDER)
+        return keys_here(self, _LOG_ORDER if self._panes.in_log else _ROWS_ORDER)
 
     def word_for(self, action: str) -> str | None:
         """Return what an action would do now, where its usual word does not say it."""
         if action == "switch_pane":
-            return "rows" if self._in_log else "log"
+            return "rows" if self._panes.in_log else "log"
         if action == "quit":
             return None if self._client.embedded else "leave"
         if action == "follow":
@@ -241,10 +242,6 @@ class Dashboard(Screen[None], inherit_bindings=False):
             return self._log.log_lines.total > 0
         return True
 
-    @property
-    def _in_log(self) -> bool:
-        return self.focused is self._log.log_lines
-
     def on_last_line_say(self, message: LastLine.Say) -> None:
         self._last_line.say(message.sentence)
 
@@ -259,9 +256,6 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def on_connections_events_asked(self, message: Connections.EventsAsked) -> None:
         self._log.log_lines.only_connections(message.names)
-
-    def on_log_pane_fitted(self) -> None:
-        self._connections.display = not self._log.large
 
     def on_connection_table_details_asked(self, message: ConnectionTable.DetailsAsked) -> None:
         from tui.screens.details import DetailsScreen
@@ -292,6 +286,9 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self._last_line.update()
 
     def on_event_log_changed(self) -> None:
+        self._last_line.update()
+
+    def on_event_log_enlarge_asked(self) -> None:
         self._last_line.update()
 
     def on_descendant_focus(self) -> None:
@@ -342,10 +339,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
         self._log.log_lines.action_toggle_follow()
 
     def action_switch_pane(self) -> None:
-        if self._in_log and self._log.large:
-            self._log.enlarge(False)
-            self._connections.display = True
-        (self._connections.table if self._in_log else self._log.log_lines).focus()
+        self._panes.switch()
 
     def action_health(self) -> None:
         from tui.screens.health import HealthScreen
@@ -386,7 +380,7 @@ class Dashboard(Screen[None], inherit_bindings=False):
             ("Connections", keys_of(self.app, self._connections, self._connections.table)),
             ("Event log", keys_of(self.app, self._log.log_lines)),
         ]
-        if self._in_log:
+        if self._panes.in_log:
             panes.reverse()
         return [
             *panes,

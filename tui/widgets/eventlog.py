@@ -62,7 +62,7 @@ class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
         _key("e", "only_event", "event", "show only lines that tell of the same as this one, or all"),
         _key("s", "save", "save", "save the lines that are shown to a file that is named"),
         _key("t", "next_times", "time", "tell local times, how long ago it was, or UTC"),
-        _key("z", "enlarge", "enlarge", "give the log the whole height, or its share again"),
+        _key("z", "enlarge", "enlarge", "give the log the place of the rows as well, or its share again"),
         _move("up,k", "move(-1)", "back", "up"),
         _move("down,j", "move(1)", "on", "down"),
         _move("pageup,ctrl+u", "page(-1)", "a page back", "page_up"),
@@ -91,8 +91,8 @@ class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
         """How far texts were moved by hand."""
         self._further = 0
         """How far those that match were moved to show that they do."""
-        self._sought: tuple[Entry, tuple[str, ...]] | None = None
-        """The match that was brought into sight last, and its words."""
+        self._sought: tuple[Entry, tuple[str, ...], int] | None = None
+        """The match that was brought into sight last, its words, and how many cells texts had then."""
         self._timer: Timer | None = None
 
     @property
@@ -146,6 +146,7 @@ class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
 
     def on_resize(self) -> None:
         self.view.resize(self.size.height)
+        self._bring_into_sight()
         self.update()
 
     def watch_has_focus(self, has_focus: bool) -> None:
@@ -171,10 +172,12 @@ class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
         entry, words = self.view.current, self.view.search
         if not words and self._sought is not None:
             self._sought, self._further = None, 0
-        if entry is None or (entry, words) == self._sought or not self.view.hits[0]:
+        if entry is None:
             return
-        self._sought, self._shift, self._further = (entry, words), 0, 0
         room = self.size.width - text_at(self.size.width, self.times, entry.kind)
+        if (entry, words, room) == self._sought or not self.view.hits[0]:
+            return
+        self._sought, self._shift, self._further = (entry, words, room), 0, 0
         ends = [match.end() for match in pattern_of(words).finditer(entry.text)]
         if ends and ends[0] > room:
             self._further = ends[0] - room + 1

@@ -8,7 +8,6 @@ import time
 import msgspec
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.message import Message
 from textual.strip import Strip
 
 from tui.columns import NARROW
@@ -24,8 +23,6 @@ from tui.widgets.oneline import OneLine
 
 COUNTING = 1.0
 """Seconds between two repaints of a heading that only counts what the filter leaves out."""
-TALL = 30
-"""Lines of the screen from which the log takes a quarter of them."""
 
 
 class _Piece(msgspec.Struct, frozen=True):
@@ -76,16 +73,12 @@ class LogHeading(OneLine):
 class LogPane(Vertical):
     """The log under its heading."""
 
-    class Fitted(Message):
-        """It is large now, or no longer."""
-
     def __init__(self, ink: Ink, limit: int = LIMIT) -> None:
         super().__init__(id="log-pane")
         self._store = LogStore(limit)
         self._view = LogView(self._store)
         self._pace = Pace(self, time.monotonic, self._draw, ink.tempo)
         self._resting = False
-        self._screen_height = 0
         self.log_lines = EventLog(ink, self._view)
         self._heading = LogHeading(ink, self.log_lines)
 
@@ -106,26 +99,6 @@ class LogPane(Vertical):
         self.log_lines.rest(resting)
         if not resting:
             self._pace.request(0)
-
-    @property
-    def large(self) -> bool:
-        """Whether it has the height of the connections as well."""
-        return self.log_lines.large
-
-    def fit(self, height: int) -> None:
-        """Take what is due of a screen of so many lines."""
-        self._screen_height = height
-        lines = height // 4 if height >= TALL else 4 if height >= 16 else 2
-        self.styles.height = "1fr" if self.large else lines
-
-    def enlarge(self, large: bool) -> None:
-        """Take the height of the connections as well, or give it back."""
-        self.log_lines.large = large
-        self.fit(self._screen_height)
-
-    def on_event_log_enlarge_asked(self) -> None:
-        self.enlarge(not self.large)
-        self.post_message(self.Fitted())
 
     def _draw(self) -> None:
         if self._resting or not self.is_mounted:

@@ -86,6 +86,8 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
         self._cursor: str | None = None
         self._cursor_at = 0
         self._unfolded: set[str] = set()
+        self._top, self._height = 0, 0
+        """Which line somebody has at the top, and of how many; kept where another height cannot show it."""
         self._ticker = Ticker(
             CountdownCells(self, id="bars"), CountdownCells(self, id="seconds"), self.tick, ink.tempo
         )
@@ -392,6 +394,8 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        if self.size.height == self._height:
+            self._top = round(new_value)
         if round(old_value) != round(new_value):
             self._ticker.forget()
             self._refresh_all()
@@ -399,7 +403,9 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
 
     def on_resize(self) -> None:
         self.show()
+        self.scroll_to(y=self._top, animate=False, force=True)
         self._keep_cursor_in_sight()
+        self._height = self.size.height
 
     def on_focus(self) -> None:
         self._refresh_index(self._cursor_at)
