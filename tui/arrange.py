@@ -1,4 +1,8 @@
-"""Which lines the table has: sections by type, problems first, and folds just until everything fits."""
+"""Which lines the table has: sections by type, problems first, and folds just until everything fits.
+
+Where it does not fit even so, the sections become one list without headings: a problem of the last type must
+not stand below all those of the first, out of sight.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from tui import phases, rows
 from tui.ordering import Ordering
 
 _USUAL = Ordering()
+_ALL_UP = "up"
+"""Key of the fold of all that are well, whatever their types."""
 
 MIN_EQUAL_TROUBLES = 3
 """Equal troubles of one host from which on they may share a row."""
@@ -68,6 +74,10 @@ class _Section(msgspec.Struct):
     by_trouble: bool = False
     lines: list[Selectable] | None = None
     """None until it is laid."""
+    apart: list[Selectable] | None = None
+    """What they were before equal troubles shared rows."""
+    opened: int = 0
+    """How many of them are there only because somebody opened a fold, or stands on what is in one."""
 
     @property
     def length(self) -> int:
@@ -96,9 +106,13 @@ def arrange(
     """
     sections = _sections(statuses, ordering)
     top: list[TableLine] = [Note(note)] if note else []
-    if len(top) + _length(sections) + len(sections) - 1 > height:
-        _fold_until_it_fits(sections, height - len(top), unfolded, keep)
-    spare = height - len(top) - _length(sections)
+    room = height - len(top)
+    if _length(sections) + len(sections) - 1 > room:
+        _fold_until_it_fits(sections, room, unfolded, keep)
+        closed = _length(sections) - sum(section.opened for section in sections)
+        if closed > room and len(sections) > 1 and ordering.troubles_first:
+            return [*top, *_worst_first(sections, room, unfolded, keep)]
+    spare = room - _length(sections)
     lines = list(top)
     for number, section in enumerate(sections):
         if number and spare >= len(sections) - 1:
@@ -108,9 +122,12 @@ def arrange(
     return lines
 
 
-def in_order(statuses: Sequence[Status], ordering: Ordering = _USUAL) -> list[Status]:
+def in_order(
+    statuses: Sequence[Status], ordering: Ordering = _USUAL, *, in_sections: bool = True
+) -> list[Status]:
     """Return connections in the order of their rows if none were folded."""
-    return [status for section in _sections(statuses, ordering) for status in section.statuses]
+    ordered = [status for section in _sections(statuses, ordering) for status in section.statuses]
+    return ordered if in_sections else ordering.apply(ordered)
 
 
 def _sections(statuses: Sequence[Status], ordering: Ordering) -> list[_Section]:
@@ -133,6 +150,7 @@ def _fold_until_it_fits(
             if _length(sections) <= height:
                 return
             setattr(section, step, True)
+            section.apart = section.lines
             _lay(section, unfolded, keep)
 
 
@@ -140,22 +158,62 @@ def _lay(section: _Section, unfolded: AbstractSet[str], keep: str | None) -> Non
     """Put the section's connections on lines, folded as its flags say."""
     lines: dict[str, Single | list[Status]] = {}
     equals = Counter(map(_cause, section.statuses)) if section.by_trouble else Counter()
+    opened: list[str] = []
+    kept_from = ""
     for status in section.statuses:
         key = _fold_key(section, status, equals, unfolded)
         if key is None or key in unfolded or status.name == keep:
             single = Single(status, key if key in unfolded else None)
             lines[single.key] = single
+            if single.folds_into:
+                opened.append(single.folds_into)
+            else:
+                kept_from = key or kept_from
             continue
         members = lines.setdefault(key, [])
         if isinstance(members, list):
             members.append(status)
+    section.opened = len(opened) - len(set(opened)) + (kept_from in lines)
     section.lines = [line if isinstance(line, Single) else _folded(key, line) for key, line in lines.items()]
 
 
 def _folded(key: str, members: Sequence[Status]) -> Selectable:
     if len(members) == 1:
         return Single(members[0])
-    return Fold(key, "" if key.startswith("type:") else members[0].group, tuple(members))
+    return Fold(key, "" if key.startswith(("type:", _ALL_UP)) else members[0].group, tuple(members))
+
+
+def _worst_first(
+    sections: Sequence[_Section], room: int, unfolded: AbstractSet[str], keep: str | None
+) -> list[Selectable]:
+    """Put the rows of all sections, which are folded, into one list: what is well is one fold at its end."""
+    lines = [line for section in sections for line in section.apart or ()]
+    if sum(map(_is_trouble, lines)) > room:
+        lines = [line for section in sections for line in section.lines or ()]
+    troubles = sorted(filter(_is_trouble, lines), key=lambda line: phases.place(_first(line)))
+    opened = _ALL_UP in unfolded
+    well: list[Status] = []
+    singles: list[Selectable] = []
+    for line in lines:
+        if _is_trouble(line):
+            continue
+        if isinstance(line, Fold):
+            well += line.statuses
+        elif line.folds_into or (line.status.name == keep and not opened):
+            singles.append(line)
+        else:
+            well.append(line.status)
+    if opened:
+        return [*troubles, *(Single(status, _ALL_UP) for status in well), *singles]
+    return [*troubles, *([_folded(_ALL_UP, well)] if well else ()), *singles]
+
+
+def _is_trouble(line: Selectable) -> bool:
+    return not phases.well(_first(line))
+
+
+def _first(line: Selectable) -> Status:
+    return line.status if isinstance(line, Single) else line.statuses[0]
 
 
 def _fold_key(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from manager.model import Phase
 from tests.tui.fake_client import connection, exchange, slow
 from tui import phases
-from tui.arrange import Blank, Fold, Heading, Note, Single, arrange
+from tui.arrange import Blank, Fold, Heading, Note, Single, arrange, in_order
 from tui.ordering import read_ordering
 
 
@@ -107,6 +107,69 @@ def test_a_slow_connection_counts_as_a_problem():
     assert shape(arrange([*farm(10), slow("slow")], 4)) == ["[sip]", "slow", "10 up"]
 
 
+def small_hours():
+    """Return connections of three types, each with a trouble; what is blocked is of the last."""
+    return [
+        *farm(4),
+        connection("late", phase=Phase.WAITING),
+        connection("mute", phase=Phase.SUSPECT),
+        *farm(3, type_name="websocket"),
+        connection("feed", "websocket", Phase.CONNECTING),
+        connection("barred", "ami", Phase.BLOCKED),
+        *farm(2, type_name="ami"),
+    ]
+
+
+def test_where_sections_do_not_fit_they_are_one_list_the_worst_first_and_what_is_well_its_last_row():
+    in_sections = ["[sip]", "late", "mute", "4 up", "[websocket]", "feed", "3 up", "[ami]", "barred", "2 up"]
+    assert shape(arrange(small_hours(), 10)) == in_sections
+    one_list = ["barred", "late", "feed", "mute", "9 up"]
+    for height in (9, 5, 4, 1):
+        assert shape(arrange(small_hours(), height)) == one_list
+    assert shape(arrange(small_hours(), 6, note="14 of 20 match")) == ["14 of 20 match", *one_list]
+
+
+def test_equal_troubles_share_a_row_of_the_one_list_only_when_it_is_too_short_for_them():
+    many = [connection(f"late-{i}", phase=Phase.WAITING, host="pbx9") for i in range(5)]
+    each = ["barred", *(f"late-{i}" for i in range(5)), "late", "feed", "mute", "9 up"]
+    assert shape(arrange([*many, *small_hours()], 9)) == each
+    assert shape(arrange([*many, *small_hours()], 8)) == [
+        "barred",
+        "5 on pbx9",
+        "late",
+        "feed",
+        "mute",
+        "9 up",
+    ]
+
+
+def test_one_section_keeps_its_heading_and_another_order_its_sections_however_little_fits():
+    alone = [connection(f"late-{i}", phase=Phase.WAITING, host=f"pbx{i}") for i in range(5)]
+    assert shape(arrange(alone, 3)) == ["[sip]", *(f"late-{i}" for i in range(5))]
+    assert shape(arrange(small_hours(), 5, ordering=read_ordering("name")))[0] == "[sip]"
+
+
+def test_opening_a_fold_or_standing_on_what_was_in_one_makes_no_list_of_the_sections():
+    assert "[sip]" in shape(arrange(small_hours(), 10, unfolded={"type:sip:up"}))
+    assert "[sip]" in shape(arrange(small_hours(), 10, keep="sip-2"))
+    assert "[sip]" not in shape(arrange(small_hours(), 9, unfolded={"type:sip:up"}))
+
+
+def test_the_fold_of_all_that_are_well_opens_and_closes_and_leaves_the_row_under_the_cursor():
+    (fold,) = (line for line in arrange(small_hours(), 6) if isinstance(line, Fold))
+    for kept in (None, "ami-1"):
+        opened = arrange(small_hours(), 6, unfolded={fold.key}, keep=kept)
+        assert len(opened) == 13
+        assert all(line.folds_into == fold.key for line in opened[4:])
+    assert shape(arrange(small_hours(), 6, keep="ami-1"))[4:] == ["8 up", "ami-1"]
+
+
+def test_the_order_without_folds_is_that_of_the_sections_or_of_the_one_list():
+    assert [each.name for each in in_order(small_hours())][:2] == ["late", "mute"]
+    of_one_list = [each.name for each in in_order(small_hours(), in_sections=False)]
+    assert of_one_list[:5] == ["barred", "late", "feed", "mute", "sip-0"]
+
+
 def test_an_opened_fold_stays_open_and_its_rows_know_how_to_close_it():
     (fold,) = (line for line in arrange(farm(20), 4) if isinstance(line, Fold))
     lines = arrange(farm(20), 4, unfolded={fold.key})
@@ -130,7 +193,7 @@ statuses_of_all_kinds = st.lists(
 
 folds = st.frozensets(
     st.sampled_from(
-        ["type:sip:up", "type:ami:up", "host:sip:h0", "host:ami:h1", "type:x:paused", "trouble:sip:h0"]
+        ["up", "type:sip:up", "type:ami:up", "host:sip:h0", "host:ami:h1", "type:x:paused", "trouble:sip:h0"]
     )
 )
 

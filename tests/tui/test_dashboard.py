@@ -8,6 +8,7 @@ from manager.model import Phase
 from tests.tui.conftest import line_with, row_of, screen_text, text_gone, text_seen
 from tests.tui.driving import app_of, keys, rows
 from tests.tui.fake_client import connection, exchange, waiting
+from tui import phases
 from tui.glyphs import ASCII, UNICODE
 from tui.preferences import Preferences
 
@@ -103,6 +104,22 @@ async def test_columns_stand_where_they_stood_when_values_change():
         after = row_of(app, "pbx3-ami")
         assert before.index("ms") == after.index("ms")
         assert before.index("Asterisk") == after.index("Asterisk")
+
+
+async def test_at_40_columns_the_worst_of_all_types_comes_first_and_every_problem_says_why():
+    app, _ = app_of(*exchange())
+    async with app.run_test(size=(40, 20)) as pilot:
+        await text_seen(pilot, "7 up")
+        assert screen_text(app)[3].startswith("■ pbx2-ami     wrong secret or ACL")
+        for status in exchange():
+            if not phases.well(status):
+                assert len(row_of(app, status.name[:11]).split(maxsplit=2)) == 3
+        await pilot.press("G", "enter")
+        await text_seen(pilot, "● desk-6002")
+        await pilot.press("g", "enter")
+        await text_seen(pilot, "■ pbx2-ami  blocked")
+        await pilot.press("J")
+        await text_seen(pilot, "↻ desk-6001")
 
 
 async def test_resizing_lays_everything_out_anew_and_keeps_the_cursor():

@@ -134,7 +134,8 @@ class Connections(Container):
     def order(self) -> Sequence[str]:
         """Return the names of the connections that the filter shows, in the order of the rows."""
         matching = self._view.filter.matching(self._board.statuses.values())
-        return [status.name for status in in_order(matching, self._view.ordering)]
+        ordered = in_order(matching, self._view.ordering, in_sections=self.table.in_sections)
+        return [status.name for status in ordered]
 
     def select(self, name: str) -> None:
         """Stand on the row of a connection."""

@@ -338,6 +338,11 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
         self._keep_cursor_in_sight()
 
     @property
+    def in_sections(self) -> bool:
+        """Whether connections of one type stand together, under a heading."""
+        return any(isinstance(line, Heading) for line in self._lines)
+
+    @property
     def under_cursor(self) -> list[str]:
         """Names of the connections on the line under the cursor."""
         return self._names(self._cursor_at) if self._cursor_at < len(self._lines) else []

@@ -42,14 +42,14 @@ WALK = (
     Stop(
         "last-rows",
         ("G",),
-        ("■ pbx2-ami", "wrong secret or", "▲ pbx9-ami", "connection refus", "● pbx3-ami", "Asterisk 22.10.1"),
+        ("■ pbx2-ami", "wrong secret or", "▲ pbx9-ami", "connection refus"),
     ),
     Stop("filter", ("g", "slash", *"ami"), ("4 of 18 match “ami” · esc shows all", "rows /ami▏ enter keeps")),
     Stop("quit", ("escape", "q"), ("q again quits: closes 10 connections",)),
     Stop("log", ("x", "tab"), ("desk-6001", "waiting", "f hold / search tab rows", "? help q quit")),
     Stop(
         "details",
-        ("tab", "g", "enter"),
+        ("tab", "slash", *"6001", "enter", "escape", "enter"),
         (
             "↻ desk-6001 waiting pbx1:5060/tcp",
             "waiting since 02:13:26",
