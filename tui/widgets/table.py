@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
@@ -17,8 +14,8 @@ from textual.strip import Strip
 
 from manager.events import ConnectionEvent, Event
 from tui import phases
-from tui.arrange import Fold, Heading, Note, Selectable, Single, TableLine, arrange
-from tui.columns import columns_for
+from tui.arrange import Fold, Heading, Note, Selectable, Single, arrange
+from tui.cursor import Cursor
 from tui.line import Ink
 from tui.paint import RowPainter
 from tui.row import Row
@@ -70,9 +67,7 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
         self._ink = ink
         self._view = view
         self._painter = RowPainter(ink)
-        self._lines: list[TableLine] = []
-        self._places: list[int] = []
-        """Where the lines are that the cursor can stand on."""
+        self._cursor = Cursor()
         self._rows: dict[int, Row | None] = {}
         """What the lines say that can be seen."""
         self._arranged: object = None
@@ -83,9 +78,6 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
         """Names of the connections that have a line in sight to themselves."""
         self._whole: object = None
         """What the rows of many connections were described by."""
-        self._cursor: str | None = None
-        self._cursor_at = 0
-        self._unfolded: set[str] = set()
         self._top, self._height = 0, 0
         """Which line somebody has at the top, and of how many; kept where another height cannot show it."""
         self._ticker = Ticker(
@@ -107,9 +99,9 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
         """Show the view as it is now; only lines that say something new are repainted."""
         if not self._width:
             return
-        said, old_cursor_at = self._said(), self._cursor_at
+        said, old_cursor_at = self._said(), self._cursor.at
         moved = self._lay_out()
-        self.virtual_size = Size(self._width, len(self._lines))
+        self.virtual_size = Size(self._width, len(self._cursor.lines))
         if moved:
             self._refresh_all()
         else:
@@ -117,9 +109,9 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
             for index in said.keys() | says.keys():
                 if said.get(index) != says.get(index):
                     self._refresh_index(index)
-        if old_cursor_at != self._cursor_at:
+        if old_cursor_at != self._cursor.at:
             self._refresh_index(old_cursor_at)
-            self._refresh_index(self._cursor_at)
+            self._refresh_index(self._cursor.at)
             self._keep_cursor_in_sight()
         self.tick()
 
@@ -134,12 +126,12 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
         view = self._view
         whole = (view.board.version, self._arranged, frozenset(view.marked), view.looked_at)
         kept = (
-            {index: row for index, row in self._rows.items() if isinstance(self._lines[index], Fold)}
+            {index: row for index, row in self._rows.items() if isinstance(self._cursor.lines[index], Fold)}
             if whole == self._whole
             else {}
         )
         self._whole, self._rows = whole, kept
-        lines = (self._lines[index] for index in self._seen())
+        lines = (self._cursor.lines[index] for index in self._seen())
         self._visible = {line.status.name for line in lines if isinstance(line, Single)}
 
     def shows(self, event: Event) -> bool:
@@ -148,7 +140,7 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
 
     def _said(self) -> dict[int, object]:
         """Return what the lines that can be seen say, as they were described last."""
-        return {index: self._row(index) or self._lines[index] for index in self._seen()}
+        return {index: self._row(index) or self._cursor.lines[index] for index in self._seen()}
 
     def _arrange(self) -> None:
         """Put the connections on lines, unless nobody has moved."""
@@ -156,7 +148,7 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
         # An order by numbers may be another at every event; the usual one only when somebody has moved.
         order = board.position.seq if not view.ordering.troubles_first else board.arrangement
         by = (order, board.arrangement, view.filter, view.ordering, self._width, self.size.height,
-              frozenset(self._unfolded), self.selected_name)  # fmt: skip
+              frozenset(self._cursor.unfolded), self.selected_name)  # fmt: skip
         if by == self._arranged:
             return
         self._arranged = by
@@ -164,31 +156,22 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
         lines = arrange(
             matching,
             self.size.height,
-            unfolded=self._unfolded,
+            unfolded=self._cursor.unfolded,
             keep=self.selected_name,
-            note=self._note(len(matching)),
+            note=view.note(len(matching)),
             ordering=view.ordering,
         )
-        self._lines = lines
-        self._places = [index for index, line in enumerate(lines) if isinstance(line, Single | Fold)]
-        self._cursor_at = self._find_cursor()
-
-    def _note(self, matching: int) -> str:
-        words, whole = self._view.filter.words, len(self._view.board.statuses)
-        if not words:
-            return ""
-        if not matching:
-            return f"nothing matches “{words}” · esc shows all {whole}"
-        return f"{matching} of {whole} match “{words}” · esc shows all"
+        if self._cursor.put(lines):
+            self.post_message(self.CursorMoved())
 
     def _seen(self) -> range:
         top = self.scroll_offset.y
-        return range(top, min(top + self.size.height, len(self._lines)))
+        return range(top, min(top + self.size.height, len(self._cursor.lines)))
 
     def _row(self, index: int) -> Row | None:
         """Return what a line says now, described once between two calls of `show`."""
         if index not in self._rows:
-            self._rows[index] = self._view.describe(self._lines[index], self._painter.columns)
+            self._rows[index] = self._view.describe(self._cursor.lines[index], self._painter.columns)
         return self._rows[index]
 
     def _fit_columns(self) -> bool:
@@ -198,18 +181,7 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
         if by == self._fitted:
             return False
         self._fitted = by
-        statuses = board.statuses.values()
-        hosts = Counter(status.group for status in statuses)
-        names = [status.name for status in statuses]
-        names += [f"{number} on {host}" for host, number in hosts.items() if number > 1]
-        columns = columns_for(
-            self._width,
-            max((cell_len(self._ink.seen(name)) for name in names), default=0),
-            max(
-                (cell_len(self._ink.seen(place)) for place in {each.endpoint for each in statuses}), default=0
-            ),
-            view.columns,
-        )
+        columns = view.columns_in(self._width, self._ink)
         changed = columns != self._painter.columns or self._width != self._painter.width
         self._painter.columns, self._painter.width = columns, self._width
         return changed
@@ -219,38 +191,17 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
     @property
     def selected(self) -> Selectable | None:
         """The line under the cursor."""
-        if not self._lines:
-            return None
-        line = self._lines[min(self._cursor_at, len(self._lines) - 1)]
-        return line if isinstance(line, Single | Fold) else None
+        return self._cursor.line
 
     @property
     def selected_name(self) -> str | None:
         """Name of the connection under the cursor; None on a fold."""
-        name = (self._cursor or "").removeprefix("connection:")
-        return name if name and name != self._cursor else None
-
-    def _find_cursor(self) -> int:
-        """Return where the remembered line is now; where it is gone, what took its place is remembered."""
-        if not self._places:
-            return 0
-        for index in self._places:
-            line = self._lines[index]
-            if isinstance(line, Single | Fold) and line.key == self._cursor:
-                return index
-        nearest = min(self._places, key=lambda index: abs(index - self._cursor_at))
-        self._select(nearest)
-        return nearest
-
-    def _select(self, index: int) -> None:
-        line = self._lines[index]
-        if isinstance(line, Single | Fold):
-            self._cursor = line.key
-            self.post_message(self.CursorMoved())
+        return self._cursor.name
 
     def _move_to(self, index: int) -> None:
-        old, self._cursor_at = self._cursor_at, index
-        self._select(index)
+        old = self._cursor.at
+        self._cursor.stand(index)
+        self.post_message(self.CursorMoved())
         self._refresh_index(old)
         self._refresh_index(index)
         self._keep_cursor_in_sight()
@@ -259,44 +210,32 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
     def _keep_cursor_in_sight(self) -> None:
         top, height = self.scroll_offset.y, self.size.height
         # The heading above the first row of a section is worth seeing with it.
-        first = self._cursor_at - 1 if self._cursor_at == 1 else self._cursor_at
+        first = self._cursor.at - 1 if self._cursor.at == 1 else self._cursor.at
         if first < top:
             self.scroll_to(y=first, animate=False, force=True)
-        elif self._cursor_at >= top + height:
-            self.scroll_to(y=self._cursor_at - height + 1, animate=False, force=True)
+        elif self._cursor.at >= top + height:
+            self.scroll_to(y=self._cursor.at - height + 1, animate=False, force=True)
 
     def action_move(self, step: int) -> None:
-        self._move_along(self._places, step)
+        self._move_on(self._cursor.onward(step))
 
     def action_problem(self, step: int) -> None:
-        self._move_along(self._problems, step)
-
-    @property
-    def _problems(self) -> list[int]:
-        return [index for index in self._places if not self._is_well(index)]
-
-    def _is_well(self, index: int) -> bool:
-        """Whether nobody is needed there; those who share a row are all well, or none is."""
-        line = self._lines[index]
-        first = (
-            line.statuses[0] if isinstance(line, Fold) else line.status if isinstance(line, Single) else None
-        )
-        return first is None or phases.well(self._view.board.statuses.get(first.name, first))
-
-    def _move_along(self, places: Sequence[int], step: int) -> None:
-        onward = [index for index in places if (index - self._cursor_at) * step > 0]
-        if onward:
-            self._move_to(onward[0] if step > 0 else onward[-1])
+        self._move_on(self._cursor.onward(step, self._is_problem))
 
     def action_page(self, step: int) -> None:
-        self._move_near(self._cursor_at + step * max(self.size.height - 1, 1))
+        self._move_on(self._cursor.nearest(self._cursor.at + step * max(self.size.height - 1, 1)))
 
     def action_edge(self, side: int) -> None:
-        self._move_near(0 if side < 0 else len(self._lines) - 1)
+        self._move_on(self._cursor.nearest(0 if side < 0 else len(self._cursor.lines) - 1))
 
-    def _move_near(self, target: int) -> None:
-        if self._places:
-            self._move_to(min(self._places, key=lambda index: abs(index - target)))
+    def _move_on(self, index: int | None) -> None:
+        if index is not None:
+            self._move_to(index)
+
+    def _is_problem(self, line: Selectable) -> bool:
+        """Whether somebody is needed there; those who share a row are all well, or none is."""
+        first = line.statuses[0] if isinstance(line, Fold) else line.status
+        return not phases.well(self._view.board.statuses.get(first.name, first))
 
     def word_for(self, action: str) -> str | None:
         """Return what an action would do now, where its usual word does not say it."""
@@ -314,17 +253,11 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
             self.post_message(self.WireAsked(self.selected.status.name))
 
     def action_unfold(self) -> None:
-        line = self.selected
-        if isinstance(line, Fold):
-            self._unfolded.add(line.key)
-            self._cursor = f"connection:{line.statuses[0].name}"
+        if self._cursor.unfold():
             self._folded()
 
     def action_fold(self) -> None:
-        line = self.selected
-        if isinstance(line, Single) and line.folds_into:
-            self._unfolded.discard(line.folds_into)
-            self._cursor = line.folds_into
+        if self._cursor.fold():
             self._folded()
 
     def _folded(self) -> None:
@@ -333,32 +266,26 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
 
     def select(self, name: str) -> None:
         """Stand on a connection's row; one in a fold gets a row of its own."""
-        self._cursor = f"connection:{name}"
+        self._cursor.seek(name)
         self.show()
         self._keep_cursor_in_sight()
 
     @property
     def in_sections(self) -> bool:
         """Whether connections of one type stand together, under a heading."""
-        return any(isinstance(line, Heading) for line in self._lines)
+        return any(isinstance(line, Heading) for line in self._cursor.lines)
 
     @property
     def under_cursor(self) -> list[str]:
         """Names of the connections on the line under the cursor."""
-        return self._names(self._cursor_at) if self._cursor_at < len(self._lines) else []
-
-    def _names(self, index: int) -> list[str]:
-        line = self._lines[index]
-        if isinstance(line, Fold):
-            return [status.name for status in line.statuses]
-        return [line.status.name] if isinstance(line, Single) else []
+        return self._cursor.names
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what would do something now."""
         line = self.selected
         if action == "problem":
             step = parameters[0] if parameters and isinstance(parameters[0], int) else 1
-            return any((index - self._cursor_at) * step > 0 for index in self._problems)
+            return self._cursor.onward(step, self._is_problem) is not None
         if action == "fold":
             return isinstance(line, Single) and line.folds_into is not None
         if action == "wire":
@@ -413,10 +340,10 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
         self._height = self.size.height
 
     def on_focus(self) -> None:
-        self._refresh_index(self._cursor_at)
+        self._refresh_index(self._cursor.at)
 
     def on_blur(self) -> None:
-        self._refresh_index(self._cursor_at)
+        self._refresh_index(self._cursor.at)
 
     def render_line(self, y: int) -> Strip:
         """Draw a line of what can be seen."""
@@ -429,13 +356,13 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
         """Draw a line of the whole table."""
         painter = self._painter
         painter.width = self._width
-        if index >= len(self._lines):
+        if index >= len(self._cursor.lines):
             return painter.blank()
-        line, row = self._lines[index], self._row(index)
+        line, row = self._cursor.lines[index], self._row(index)
         if row is not None:
             surfaces = self._ink.palette.surfaces
             surface = surfaces.cursor if self.has_focus else surfaces.cursor_blurred
-            return painter.row(row, surface if index == self._cursor_at else None, time.monotonic())
+            return painter.row(row, surface if index == self._cursor.at else None, time.monotonic())
         if isinstance(line, Heading):
             return painter.heading(line)
         return painter.note(line.text if isinstance(line, Note) else "")
@@ -443,7 +370,7 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
     def on_click(self, event: events.Click) -> None:
         """Select the row that was clicked; enter's work is done by a second click on it."""
         index = self.scroll_offset.y + event.y
-        if index == self._cursor_at and event.chain > 1:
+        if index == self._cursor.at and event.chain > 1:
             self.action_open()
-        elif index in self._places:
+        elif self._cursor.can_stand(index):
             self._move_to(index)
