@@ -22,11 +22,12 @@ from manager.client import ManagerClient
 from manager.model import Status
 from tui import glyphs, palette, themes
 from tui.driver import ThriftyDriver
+from tui.extrakey import ExtraKey
 from tui.line import Ink
 from tui.preferences import Preferences
 from tui.readonly import ReadOnlyClient
 from tui.screens.covering import CoveringScreen
-from tui.screens.dashboard import Dashboard, ExtraKey
+from tui.screens.dashboard import Dashboard
 from tui.themes import Palette
 
 __all__ = ["ExtraKey", "TrunklineApp"]

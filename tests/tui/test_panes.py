@@ -26,6 +26,11 @@ def below(app) -> bool:
     return rows(app).region.bottom <= pane.y and rows(app).region.width == pane.width == app.size.width
 
 
+def begins(app) -> list[str]:
+    """Return what the lines begin with, as far as the longest name of a desk."""
+    return [line[:12] for line in screen_text(app)]
+
+
 def told(app) -> str:
     """Return what can be read of the log."""
     region = log(app).region
@@ -39,17 +44,15 @@ def troubles(number: int):
 
 @pytest.mark.parametrize("height", [12, 40, 60])
 async def test_from_180_columns_the_log_stands_beside_the_rows_with_all_their_height(height):
-    app, client = app_of(*exchange())
+    app, _ = app_of(*exchange())
     async with app.run_test(size=(BESIDE - 1, height)) as pilot:
         await text_seen(pilot, "desk-6001")
         assert below(app)
-        client.change("desk-6002", phase=Phase.WAITING, attempt=2, **waiting(9, 9))
         for width in (180, 200, 240, 300):
             await pilot.resize_terminal(width, height)
-            await seen(pilot, lambda: beside(app))
+            await seen(pilot, lambda: beside(app) and " ↻ desk-6001" in begins(app))
             assert log(app).region.width >= max(60, width // 3)
             assert rows(app).region.width >= 100
-            assert row_of(app, "desk-6001").rstrip().startswith(" ↻ desk-6001")
             assert log(app).parent.region.y == rows(app).region.y
         await pilot.resize_terminal(BESIDE - 1, height)
         await seen(pilot, lambda: below(app))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-import msgspec
 import platformdirs
 from textual import events
 from textual.app import ComposeResult
@@ -21,6 +20,7 @@ from manager.events import Event
 from tui import clipboard, consequences, formats
 from tui.board import Board, Change
 from tui.columns import WIDE
+from tui.extrakey import ExtraKey
 from tui.follower import Follower
 from tui.line import Ink
 from tui.pace import CALM, URGENT, Pace
@@ -54,15 +54,6 @@ _LOG_ORDER = (
 
 def _key(key: str, action: str, description: str, help_text: str, *, show: bool = True) -> Binding:
     return Binding(key, action, description, tooltip=help_text, show=show, id=action.removeprefix("app."))
-
-
-class ExtraKey(msgspec.Struct, frozen=True):
-    """A key that somebody else puts on the dashboard."""
-
-    key: str
-    description: str
-    action: Callable[[str | None], Awaitable[str]]
-    """Called with the selected connection's name; the sentence it returns is shown."""
 
 
 class Dashboard(Screen[None], inherit_bindings=False):
@@ -362,14 +353,10 @@ class Dashboard(Screen[None], inherit_bindings=False):
 
     def action_extra(self, key: str) -> None:
         selected = self._connections.selected
-        self.run_worker(self._extra_key(self._extra[key], selected.name if selected else None))
+        self.run_worker(self._press(self._extra[key], selected.name if selected else None))
 
-    async def _extra_key(self, key: ExtraKey, name: str | None) -> None:
-        try:
-            sentence = await key.action(name)
-        except Exception as error:  # noqa: BLE001 - somebody else's key must not end the screen
-            sentence = f"{key.description}: {str(error) or type(error).__name__}"
-        self._last_line.say(sentence)
+    async def _press(self, key: ExtraKey, name: str | None) -> None:
+        self._last_line.say(await key.press(name))
 
     # Help
 
