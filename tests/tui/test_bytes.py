@@ -48,6 +48,29 @@ async def test_a_heartbeat_that_brings_nothing_new_costs_no_byte(size):
         assert app.written == before
 
 
+async def test_beside_the_rows_a_line_of_the_log_costs_what_it_says_and_seldom_moves_the_others():
+    client = FakeClient(connection("desk"))
+    app = Meter(client)
+    async with app.run_test(size=(200, 50)) as pilot:
+        await text_seen(pilot, "desk")
+        view = app.screen.query_one("#log").view
+
+        async def told(text: str) -> int:
+            before = app.written
+            client.emit(Reported, status=client.statuses["desk"], report="peerStatus", text=text, fields={})
+            await text_seen(pilot, f" {text} ")
+            return app.written - before
+
+        for number in range(50):
+            client.emit(
+                Reported, status=client.statuses["desk"], report="peerStatus", text=f"{number}", fields={}
+            )
+        await text_seen(pilot, "changes · 50")
+        costs = [await told(f"the {number}th") for number in range(51, 59)]
+        assert view.following
+        assert sorted(costs)[-2] <= 300
+
+
 async def test_one_countdown_costs_at_most_150_bytes_a_second(later):
     client = FakeClient(connection("desk"), connection("late", phase=Phase.WAITING, **waiting(30, 30)))
     app = Meter(client)

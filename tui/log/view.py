@@ -25,8 +25,9 @@ class LogView:
     """A window of `height` lines over the entries that pass the filter.
 
     While it follows, the cursor is on the newest line. While it does not, the line under the cursor keeps its
-    place in the window, whatever is added behind it, dropped before it, or filtered away around it. Other
-    filters and searches are worked out in slices (`advance`); until they are done, what was shown stays.
+    place in the window, whatever is added behind it, dropped before it, or filtered away around it. A window
+    that leaps makes room for many lines once the newest finds none, so that lines seldom move. Other filters
+    and searches are worked out in slices (`advance`); until they are done, what was shown stays.
     """
 
     def __init__(self, store: LogStore) -> None:
@@ -39,6 +40,7 @@ class LogView:
         self.at = 0
         """Index of the line under the cursor."""
         self._height = 1
+        self._leap = 0
         self._lines = Sieve(store, Filter())
         self._hits: Sieve | None = None
         self._next_lines = self._lines
@@ -99,9 +101,9 @@ class LogView:
 
     # What comes in
 
-    def resize(self, height: int) -> None:
-        """Have a window of so many lines."""
-        self._height = max(1, height)
+    def resize(self, height: int, *, leap: int = 0) -> None:
+        """Have a window of so many lines, of which `leap` are left blank when it moves on to the newest."""
+        self._height, self._leap = max(1, height), min(leap, height - 1)
         self._row = min(self._row, self._height - 1)
         self._settle()
 
@@ -160,10 +162,13 @@ class LogView:
         self._settle()
 
     def _settle(self) -> None:
-        lines, furthest = self.lines, max(0, len(self.lines) - self._height)
+        lines, full = self.lines, max(0, len(self.lines) - self._height)
+        furthest = max(0, len(lines) - self._height + self._leap)
         if self.following:
             self._cursor = lines[-1] if lines else None
-            self.at, self.top = max(0, len(lines) - 1), furthest
+            self.at = max(0, len(lines) - 1)
+            if not full <= self.top <= (furthest if full else 0):
+                self.top = furthest if 0 < full - self.top <= self._leap else full
         else:
             self.at = self._nearest(self._cursor)
             self.top = min(max(0, self.at - self._row), furthest)

@@ -62,7 +62,7 @@ class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
         _key("e", "only_event", "event", "show only lines that tell of the same as this one, or all"),
         _key("s", "save", "save", "save the lines that are shown to a file that is named"),
         _key("t", "next_times", "time", "tell local times, how long ago it was, or UTC"),
-        _key("z", "enlarge", "enlarge", "give the log the place of the rows as well, or its share again"),
+        _key("z", "enlarge", "enlarge", "give the log the rows' place too, or its share again"),
         _move("up,k", "move(-1)", "back", "up"),
         _move("down,j", "move(1)", "on", "down"),
         _move("pageup,ctrl+u", "page(-1)", "a page back", "page_up"),
@@ -84,6 +84,8 @@ class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
         self.view = view
         self.times = Times.LOCAL
         self.large = False
+        self.leaps = False
+        """Whether it makes room for many lines at a time: in a high log one that moves all costs dearly."""
         self._ink = ink
         self._strips: list[Strip] = []
         self._drawn_with: tuple[object, ...] = ()
@@ -145,7 +147,8 @@ class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
         return self.size, self._ink.palette, self._ink.privacy.on
 
     def on_resize(self) -> None:
-        self.view.resize(self.size.height)
+        height = self.size.height
+        self.view.resize(height, leap=height // 3 if self.leaps else 0)
         self._bring_into_sight()
         self.update()
 

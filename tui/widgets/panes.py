@@ -33,6 +33,7 @@ class Panes(Container):
         self._screen = screen
         beside, height = screen.width >= BESIDE, screen.height
         self.set_class(beside, "-beside")
+        self._log.log_lines.leaps = beside
         share = height // 4 if height >= TALL else 4 if height >= 16 else 2
         self._log.styles.height = "1fr" if beside or self._log.log_lines.large else share
 

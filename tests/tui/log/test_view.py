@@ -40,6 +40,44 @@ def test_it_follows_the_newest_until_one_moves_and_again_at_the_end():
     assert view.unseen == 0
 
 
+def test_a_window_that_leaps_makes_room_for_some_lines_and_stays_until_it_is_full():
+    view = viewed(filled(5))
+    view.resize(6, leap=2)
+    add(view, "6")
+    assert texts(view) == ["1", "2", "3", "4", "5", "6"]
+    add(view, "7")
+    assert texts(view) == ["4", "5", "6", "7"]
+    add(view, "8", "9")
+    assert texts(view) == ["4", "5", "6", "7", "8", "9"]
+    add(view, "10")
+    assert texts(view) == ["7", "8", "9", "10"]
+
+
+def test_what_is_read_stays_where_a_leap_put_it_and_a_window_that_is_resized_is_full():
+    view = viewed(filled(6))
+    view.resize(6, leap=2)
+    add(view, "7")
+    view.follow(False)
+    assert texts(view) == ["4", "5", "6", "7"]
+    add(view, "8", "9", "10")
+    assert (current(view), texts(view)) == ("7", ["4", "5", "6", "7", "8", "9"])
+    view.follow(True)
+    assert texts(view) == ["7", "8", "9", "10"]
+    view.resize(9, leap=3)
+    assert texts(view) == ["2", "3", "4", "5", "6", "7", "8", "9", "10"]
+
+
+def test_more_lines_at_a_time_than_a_leap_makes_room_for_fill_the_window():
+    view = viewed(filled(6))
+    view.resize(6, leap=2)
+    add(view, "7", "8", "9")
+    assert texts(view) == ["4", "5", "6", "7", "8", "9"]
+    view.only_word("down")
+    assert texts(view) == []
+    view.only_word("down")
+    assert texts(view) == ["4", "5", "6", "7", "8", "9"]
+
+
 def test_fewer_lines_than_the_window_begin_at_its_top():
     view = viewed(filled(2))
     assert (view.top, texts(view)) == (0, ["1", "2"])
@@ -296,9 +334,9 @@ class Reading(RuleBasedStateMachine):
     def page_or_end(self, side):
         self.view.page(side)
 
-    @rule(height=st.integers(1, 9))
-    def resize(self, height):
-        self.view.resize(height)
+    @rule(height=st.integers(1, 9), leap=st.integers(0, 4))
+    def resize(self, height, leap):
+        self.view.resize(height, leap=leap)
 
     @rule(following=st.booleans())
     def follow(self, following):
