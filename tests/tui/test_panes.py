@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
+from textual import events
 
 from manager.model import Phase
 from tests.tui.conftest import line_with, row_of, screen_text, seen, text_gone, text_seen
@@ -141,3 +142,13 @@ async def test_the_log_takes_the_place_of_the_rows_too_and_gives_it_back(size):
         await text_seen(pilot, "SIP ─")
         assert rows(app).has_focus
         assert (beside if size == WIDER else below)(app)
+
+
+async def test_a_key_that_is_typed_right_after_the_one_that_changes_panes_is_for_the_other_pane():
+    app, client = app_of(connection("desk"))
+    async with app.run_test(size=NARROWER) as pilot:
+        happen(client, 3)
+        await text_seen(pilot, "changes · 3")
+        app.post_message(events.Key("tab", None))
+        app.post_message(events.Key("z", "z"))
+        await seen(pilot, lambda: "z shrink" in keys(app))

@@ -43,12 +43,12 @@ class Panes(Container):
         return self.screen.focused is self._log.log_lines
 
     def switch(self) -> None:
-        """Give the keys to the log, or back to the rows."""
-        if not self.in_log:
-            self._log.log_lines.focus()
-            return
-        self._enlarge(False)
-        self._connections.table.focus()
+        """Give the keys to the log, or back to the rows, from the very next one on."""
+        if self.in_log:
+            self._enlarge(False)
+            self.screen.set_focus(self._connections.table)
+        else:
+            self.screen.set_focus(self._log.log_lines)
 
     def on_event_log_enlarge_asked(self) -> None:
         self._enlarge(not self._log.log_lines.large)
