@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--over-socket", action="store_true", help="run every test of the screen through the control socket"
     )
+
+
+def pytest_configure() -> None:
+    """Heed signals as in the foreground: what a shell starts with `&` ignores SIGINT, nohup's SIGHUP."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
 class _Ear(logging.Handler):
