@@ -29,7 +29,7 @@ base_delay = 0.2
 max_delay = 1
 heartbeat_interval = 2
 heartbeat_timeout = 1.9
-suspect_timeout = 0.3
+suspect_timeout = 1.9
 stable_after = 1
 
 [connections.lab-ami]
@@ -88,6 +88,31 @@ def settings(tmp_path: Path, ami: AmiServer, sip: SipServer, websocket: WebSocke
 def environment(home: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
     return kept | {"HOME": str(home), "LAB_SECRET": CANARY, "TERM": "xterm-256color", "PYTHONUTF8": "1"}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another process brings about here, or writes down."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def logged_off(ami: AmiServer) -> None:
+    """Wait for the last word of a program; its end may be noticed before that is read."""
+    await until(lambda: ami.actions[-1] == "Logoff")
+
+
+def with_hasty_heartbeats(settings: Path) -> None:
+    """Have a heartbeat sent every half second."""
+    text = settings.read_text()
+    for slow, quick in (
+        ("heartbeat_interval = 2", "heartbeat_interval = 0.5"),
+        ("heartbeat_timeout = 1.9", "heartbeat_timeout = 0.4"),
+        ("suspect_timeout = 1.9", "suspect_timeout = 0.4"),
+    ):
+        assert slow in text
+        text = text.replace(slow, quick)
+    settings.write_text(text)
 
 
 def command(*arguments: str | Path) -> list[str]:

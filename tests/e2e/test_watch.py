@@ -12,7 +12,7 @@ import termios
 import pytest
 
 from manager.lab.faults import Fault
-from tests.e2e.conftest import CANARY, PATIENCE, command
+from tests.e2e.conftest import CANARY, PATIENCE, command, logged_off, until, with_hasty_heartbeats
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -22,7 +22,7 @@ async def test_a_signal_stops_it_cleanly_with_the_sessions_closed_and_the_last_p
     async with start("watch", "--config", settings) as running:
         await running.phase("lab-ami", "up")
         assert await running.end(number) == 0
-        assert ami.actions[-1] == "Logoff"
+        await logged_off(ami)
         assert {line["connection"] for line in running.lines if line.get("phase") == "stopped"} >= {"lab-ami"}
 
 
@@ -105,6 +105,7 @@ async def test_a_reader_that_leaves_ends_it_without_a_word(start, settings, envi
 
 
 async def test_a_pipe_that_is_not_read_delays_no_heartbeat_and_a_signal_still_ends_it(start, settings, ami):
+    with_hasty_heartbeats(settings)
     read_end, write_end = os.pipe()
     try:
         # The pipe is full from the start: the first line blocks.
@@ -117,13 +118,11 @@ async def test_a_pipe_that_is_not_read_delays_no_heartbeat_and_a_signal_still_en
                 continue
         os.set_blocking(write_end, True)
         async with start("watch", "--config", settings, stdout=write_end) as running:
-            async with asyncio.timeout(PATIENCE):
-                while list(ami.actions).count("Ping") < 6:
-                    await asyncio.sleep(0.05)
+            await until(lambda: list(ami.actions).count("Ping") >= 6)
             running.process.terminate()
             async with asyncio.timeout(PATIENCE):
                 await running.process.wait()
-            assert ami.actions[-1] == "Logoff"
+            await logged_off(ami)
     finally:
         os.close(read_end)
         os.close(write_end)
@@ -134,8 +133,7 @@ async def test_no_secret_is_in_any_output_log_or_file_in_any_fault(
     fault, start, settings, home, ami, sip, websocket, environment
 ):
     environment["PYTHONASYNCIODEBUG"] = "1"
-    hurried = settings.read_text().replace("heartbeat_interval = 2", "heartbeat_interval = 0.5")
-    settings.write_text(hurried.replace("heartbeat_timeout = 1.9", "heartbeat_timeout = 0.4"))
+    with_hasty_heartbeats(settings)
     ami.fault = sip.fault = websocket.fault = fault
     async with start("watch", "--config", settings, "--for", "2.5") as running:
         async with asyncio.timeout(PATIENCE):
@@ -196,7 +194,7 @@ async def test_with_a_terminal_sighup_says_that_it_has_gone_and_ends_it_cleanly(
         ) as running:
             await running.phase("lab-ami", "up")
             assert await running.end(signal.SIGHUP) == 0
-            assert ami.actions[-1] == "Logoff"
+            await logged_off(ami)
             assert not [line for line in running.lines if line["event"].startswith("manager:")]
     finally:
         os.close(master)
