@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import signal
@@ -21,6 +22,10 @@ CANARIES = re.compile(r"canary|c4n4ry", re.IGNORECASE)
 """How the secrets of the tests are called. None may reach a log or an output, whatever a test provokes."""
 
 
+WORKERS = 8
+"""Of `make test`; each begins with a part of its own of all tests, in their order."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--over-socket", action="store_true", help="run every test of the screen through the control socket"
@@ -32,6 +37,21 @@ def pytest_configure() -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the tests that mostly wait among the others, between modules: in the end they would idle alone."""
+    found = [item for item in items if item.get_closest_marker("waits")]
+    waiting = [item for start in range(WORKERS) for item in found[start::WORKERS]]
+    others = [item for item in items if not item.get_closest_marker("waits")]
+    dealt: list[pytest.Item] = []
+    placed = 0
+    for _, module in itertools.groupby(others, lambda item: item.path):
+        while placed < len(waiting) and placed * len(others) <= (len(dealt) - placed) * len(waiting):
+            dealt.append(waiting[placed])
+            placed += 1
+        dealt += module
+    items[:] = dealt + waiting[placed:]
 
 
 class _Ear(logging.Handler):

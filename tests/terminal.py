@@ -12,7 +12,7 @@ import termios
 
 from tests.grid import Grid
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Terminal:

@@ -10,7 +10,7 @@ from tests.e2e.conftest import CANARY, command
 
 def run(environment: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*arguments), env=environment, capture_output=True, text=True, timeout=60, check=False
+        command(*arguments), env=environment, capture_output=True, text=True, timeout=240, check=False
     )
 
 
@@ -86,4 +86,4 @@ def test_the_command_line_does_not_load_the_screen_for_what_needs_none(environme
         "sys.exit(any(name in sys.modules for name in ('textual', 'rich')))"
     )
     command_line = [command()[0], "-c", code]
-    assert subprocess.run(command_line, env=environment, timeout=60, check=False).returncode == 0
+    assert subprocess.run(command_line, env=environment, timeout=240, check=False).returncode == 0

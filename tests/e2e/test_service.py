@@ -251,7 +251,7 @@ def test_it_runs_without_any_screen_library(environment):
         "import sys, tui.commands.serve, tui.commands.status, tui.commands.orders, manager.manager;"
         "sys.exit(any(name in sys.modules for name in ('textual', 'rich')))"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, timeout=240, check=False)
     assert done.returncode == 0
 
 
@@ -268,7 +268,7 @@ if os.geteuid() == 0:
         def ask() -> subprocess.CompletedProcess[str]:
             arguments = ["setpriv", f"--reuid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-c", caller]
             return subprocess.run(
-                [*arguments, str(address)], capture_output=True, text=True, timeout=30, check=False
+                [*arguments, str(address)], capture_output=True, text=True, timeout=240, check=False
             )
 
         async with serving():

@@ -15,6 +15,8 @@ from tests.e2e.conftest import CANARY, logged_off, with_hasty_heartbeats
 from tests.hostile import HOSTILE
 from tests.terminal import PATIENCE
 
+pytestmark = pytest.mark.waits
+
 LEAVE_SCREEN = b"\x1b[?1049l"
 SHOW_CURSOR = b"\x1b[?25h"
 

@@ -14,6 +14,8 @@ import pytest
 from manager.lab.faults import Fault
 from tests.e2e.conftest import CANARY, PATIENCE, command, logged_off, until, with_hasty_heartbeats
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_stops_it_cleanly_with_the_sessions_closed_and_the_last_phases_told(

@@ -17,7 +17,7 @@ from manager.manager import ConnectionManager
 from manager.model import Position
 from tests.engine.fakes import FakeDriver, FakeServer, FakeSession, FakeSettings, Policy, parse_endpoint
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture(autouse=True)

@@ -35,17 +35,17 @@ class RawClient:
         self._writer.write(content)
 
     async def until(self, end: bytes) -> bytes:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self._reader.readuntil(end)
 
     async def exactly(self, count: int) -> bytes:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self._reader.readexactly(count)
 
     async def rest(self) -> bytes:
         """Return what comes until the server closes; a reset is an end like another."""
         content = bytearray()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with suppress(ConnectionResetError):
                 while chunk := await self._reader.read(4096):
                     content += chunk

@@ -32,7 +32,7 @@ class RawDatagrams:
         self._socket.send(content)
 
     async def next(self) -> bytes:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await asyncio.get_running_loop().sock_recv(self._socket, 65535)
 
     async def hears_nothing(self) -> bool:

@@ -31,7 +31,7 @@ def settings_of(lab: Lab, kind: str) -> ConnectionSettings:
 
 async def failure_of_open(settings: ConnectionSettings) -> Failure:
     with pytest.raises(DriverError) as caught:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await CREATE[settings.type](settings, {}).open(settings.endpoints[0], Listener())
     return caught.value.failure
 

@@ -18,7 +18,7 @@ from tui.keymap import defaults
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.02)
 
@@ -35,7 +35,7 @@ async def press(lab: Lab, key: str, connection: str | None) -> str:
             loop.call_soon_threadsafe(lab_has_acted.set)
 
         thread.begin(tell)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await lab_has_acted.wait()
         return sentence
 
@@ -80,7 +80,7 @@ def test_it_runs_the_dashboard_on_every_connection_of_the_lab(monkeypatch: pytes
     seen: list[set[str]] = []
 
     async def all_up(client: EmbeddedClient) -> set[str]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 statuses = (await client.snapshot()).statuses
                 if all(status.phase.connected for status in statuses):

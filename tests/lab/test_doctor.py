@@ -143,7 +143,7 @@ async def test_a_registration_that_lives_elsewhere_is_not_touched_by_a_look() ->
         lab.sip["lab"].registrar.max_contacts = 1
         settings = of_type(SIP, lab.connections())
         async with ConnectionManager([settings]) as manager:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not manager.states[settings.name].connected:
                     await asyncio.sleep(0.02)
             before = lab.sip["lab"].registrar.bindings("6001")
@@ -167,7 +167,7 @@ async def test_a_place_that_another_program_holds_is_told_as_one_reason_of_a_403
         lab.sip["lab"].registrar.max_contacts = 1
         settings = of_type(SIP, lab.connections())
         async with ConnectionManager([settings]) as manager:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not manager.states[settings.name].connected:
                     await asyncio.sleep(0.02)
             found = await examined(settings)

@@ -39,7 +39,7 @@ class Running:
 
     async def prints(self, text: str, whenever: Callable[[], object] = lambda: None) -> None:
         """Return when it has printed this since the last time; do something again and again until then."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 self.text += self._capsys.readouterr().out
                 if text in self.text:

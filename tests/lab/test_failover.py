@@ -16,6 +16,8 @@ from manager.manager import ConnectionManager
 from manager.model import Phase, Status
 from manager.settings import ConnectionSettings, Policy
 
+pytestmark = pytest.mark.waits
+
 POLICY = Policy(stable_after=0.0, heartbeat_interval=2.0, heartbeat_timeout=1.9, suspect_timeout=1.9)
 """A machine that stands still for a second must not end the session that takes over."""
 HOSTS = tuple(
@@ -48,7 +50,7 @@ def status(manager: ConnectionManager) -> Status:
 
 
 async def until_warm(manager: ConnectionManager) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while status(manager).phase is not Phase.UP:
             await asyncio.sleep(0.01)
         await manager.refresh_status("one")
@@ -74,7 +76,7 @@ async def test_a_server_that_is_killed_is_replaced_without_a_connect(kind: str) 
             connects, logins = second.connects, second.logins
             heard.clear()
             first.fault = Fault.REFUSE
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not any(isinstance(event, FailedOver) for event in heard):
                     await asyncio.sleep(0.005)
             assert status(manager).phase is Phase.UP
@@ -92,7 +94,7 @@ async def test_ami_takes_over_with_one_action_and_events_come_from_then_on() -> 
         alike(lab)
         patient = replace(POLICY, heartbeat_interval=25.0, heartbeat_timeout=10.0)
         settings = replace(pooled(lab, "ami"), policy=patient)
-        async with ConnectionManager([settings]) as manager, asyncio.timeout(20):
+        async with ConnectionManager([settings]) as manager, asyncio.timeout(60):
             await until_warm(manager)
             second = lab.ami["pbx2"]
             messages = manager.messages("one")
@@ -118,7 +120,7 @@ async def test_a_websocket_subscribes_when_it_takes_over_and_not_before() -> Non
             second = lab.websocket["pbx2"]
             assert (lab.websocket["pbx1"].received, second.received) == (1, 0)
             lab.websocket["pbx1"].fault = Fault.REFUSE
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not second.received:
                     await asyncio.sleep(0.005)
             await asyncio.sleep(0.1)
@@ -133,6 +135,6 @@ async def test_a_stop_in_the_midst_of_a_failover_leaves_nothing() -> None:
                 await until_warm(manager)
                 lab.ami["pbx1"].drop()
                 await asyncio.sleep(delay)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while any(server.sessions for server in lab.servers):
                     await asyncio.sleep(0.01)

@@ -23,10 +23,12 @@ from manager.secret import Secret, SecretSource
 from manager.settings import AmiSettings, ConnectionSettings, Policy, SipSettings, WebSocketSettings
 from tui.app import TrunklineApp
 
+pytestmark = pytest.mark.waits
+
 CANARY = "c4n4ry-7f3e9"
 POLICY = Policy(
-    heartbeat_interval=2.0,
-    heartbeat_timeout=1.9,
+    heartbeat_interval=3.0,
+    heartbeat_timeout=2.9,
     suspect_timeout=0.5,
     health_interval=2.0,
     connect_timeout=10.0,
@@ -91,7 +93,7 @@ def page(pilot: Pilot) -> str:
 
 
 async def seen(pilot: Pilot, read: Callable[[Pilot], str], *words: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not all(word in read(pilot) for word in words):
         assert time.monotonic() < deadline, f"{words} not in\n{read(pilot)}"
         await asyncio.sleep(0.02)

@@ -16,8 +16,8 @@ from manager.settings import ConnectionSettings, Policy
 from tui import incident
 from tui.outages import Outages
 
-PATIENT = Policy(base_delay=30.0, max_delay=30.0, stable_after=0.0, peek=False, sibling_wake=False)
-"""By itself, a connection that is lost would wait for 30 s."""
+PATIENT = Policy(base_delay=600.0, max_delay=600.0, stable_after=0.0, peek=False, sibling_wake=False)
+"""By itself, a connection that is lost would wait for ten minutes."""
 
 
 def patient(lab: Lab) -> list[ConnectionSettings]:
@@ -39,7 +39,7 @@ class Face:
         return {status.name: status for status in (await self.client.snapshot()).statuses}
 
     async def until(self, *phases: Phase, stable: bool = False) -> dict[str, Status]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 statuses = await self.statuses()
                 if all(each.phase in phases and each.stable >= stable for each in statuses.values()):
@@ -77,13 +77,13 @@ async def test_an_outage_is_acknowledged_muted_skipped_and_told_in_a_report() ->
                 (result,) = await client.command(Skip(name=name))
                 assert result.ok, result.text
                 assert result.seconds is not None
-                assert result.seconds < 10
+                assert result.seconds < 60
             await client.command(Refresh())
             back = await face.until(Phase.UP, stable=True)
             assert {status.acknowledged for status in back.values()} == {None}
             assert [mute.group for mute in (await client.snapshot()).mutes] == [group]
 
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while any(not outage.over for outage in face.outages):
                     await asyncio.sleep(0.02)
             face.outages.settle(back, time.time())

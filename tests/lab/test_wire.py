@@ -24,7 +24,7 @@ from manager.settings import AmiSettings, ConnectionSettings, Policy, SipSetting
 from manager.wire import WireKind, WireMessage
 
 CANARY = "c4n4ry-7f3e9"
-ONCE = Policy(max_attempts=1, cooldown=0, blocked_retry=0, peek=False, connect_timeout=10)
+ONCE = Policy(max_attempts=1, cooldown=0, blocked_retry=0, peek=False, connect_timeout=60)
 
 
 def ami(server: AmiServer, password: str = CANARY) -> AmiSettings:
@@ -67,7 +67,7 @@ async def kept_up(
 
 
 async def reached(manager: ConnectionManager, *phases: Phase) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while manager.states["one"] not in phases:
             await asyncio.sleep(0.01)
 
@@ -75,7 +75,7 @@ async def reached(manager: ConnectionManager, *phases: Phase) -> None:
 async def messages(manager: ConnectionManager, last: str) -> list[WireMessage]:
     """Return what was recorded up to the first message whose summary begins so."""
     found: list[WireMessage] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         async for message in manager.wire("one"):
             assert not isinstance(message, Gap)
             found.append(message)
@@ -192,7 +192,7 @@ async def test_a_failed_opening_is_recorded_too_and_each_belongs_to_its_own_sess
         assert found
         generations: dict[int, list[str]] = {}
         position = None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for message in manager.wire("one", position):
                 assert isinstance(message, WireMessage)
                 generations.setdefault(message.generation, []).append(message.summary)
@@ -236,7 +236,7 @@ async def test_the_stream_ends_when_the_connection_is_removed() -> None:
         reading = asyncio.create_task(_all(manager))
         await asyncio.sleep(0)
         await manager.remove("one")
-        found = await asyncio.wait_for(reading, 10)
+        found = await asyncio.wait_for(reading, 60)
         assert found[-1].kind is WireKind.CLOSE
         with pytest.raises(UnknownConnectionError):
             manager.wire("one")
@@ -246,7 +246,7 @@ async def test_what_was_recorded_can_be_read_once_the_manager_has_stopped() -> N
     server = WebSocketServer()
     async with kept_up(server, websocket) as manager:
         await reached(manager, Phase.UP)
-    found = await asyncio.wait_for(_all(manager), 10)
+    found = await asyncio.wait_for(_all(manager), 60)
     assert found[0].kind is WireKind.HANDSHAKE
     assert found[-1].kind is WireKind.CLOSE
 

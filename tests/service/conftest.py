@@ -21,7 +21,7 @@ from manager.service.server import ControlServer
 from manager.service.socketfile import SocketFile
 from tests.engine.fakes import FakeServer, FakeSettings
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def settings(name: str = "one") -> FakeSettings:

@@ -67,7 +67,8 @@ def test_a_driver_that_leaves_something_behind_with_each_session_fails_the_soak(
     assert sentence in "\n".join(faults)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.waits
+@pytest.mark.timeout(600)
 def test_seconds_over_real_sockets_leave_nothing_behind() -> None:
     scale = {"connections": 32, "hosts": 2, "minutes": 3, "minute": 6, "trouble": 3, "ring": 300}
     options = [f"--{name}={value}" for name, value in scale.items()]

@@ -70,7 +70,7 @@ def row_of(app: App, name: str) -> str:
     return found[0]
 
 
-async def seen(pilot: Pilot, condition: Callable[[], bool], within: float = 10.0) -> None:
+async def seen(pilot: Pilot, condition: Callable[[], bool], within: float = 60.0) -> None:
     """Wait until the screen has come to something."""
     deadline = time.monotonic() + within
     while True:

@@ -67,8 +67,8 @@ def give_up() -> None:
 statuses = exchange() if story != "calm" else [connection("desk"), connection("ami", "ami")]
 client = FakeClient(*statuses)
 app = Program(client)
-# One that stands still does not end in good order, however long it is waited for.
-with watchdog.Watchdog(give_up, grace=1.0 if story == "calm" else 0.2):
+# One that stands still does not end in good order, however long it is waited for; a calm one always does.
+with watchdog.Watchdog(give_up, grace=60.0 if story == "calm" else 0.2):
     app.run(mouse=False)
 leave("ended", "in good order")
 sys.exit(app.return_code or 0)

@@ -90,7 +90,7 @@ class Site:
             done.set()
 
         self._thread.begin(work)
-        await asyncio.to_thread(done.wait, 10)
+        await asyncio.to_thread(done.wait, 60)
 
     async def fault(self, fault: Fault | None) -> None:
         def provoke(lab: Lab) -> None:

@@ -112,8 +112,8 @@ async def test_a_countdown_follows_the_manager_s_clock_and_ticks():
         await text_seen(pilot, "desk")
         for _ in range(3):
             earlier, row = shown(), row_of(app, "desk")
-            await seen(pilot, lambda: shown() == math.ceil(deadline - time.monotonic()), 30)
-            await seen(pilot, lambda earlier=earlier: shown() < earlier, 30)
+            await seen(pilot, lambda: shown() == math.ceil(deadline - time.monotonic()))
+            await seen(pilot, lambda earlier=earlier: shown() < earlier)
             assert row_of(app, "desk").count("━") <= row.count("━")
 
 

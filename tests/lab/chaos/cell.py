@@ -23,15 +23,17 @@ from tests.conftest import CANARIES
 from tests.lab.chaos.sites import HURRY, Kind, Site
 from tests.lab.chaos.troubles import Trouble
 
-_DEADLINE = 40.0
+LONG = 300
+"""Seconds of a registration that has to survive until it is refreshed, which is due early then."""
+_DEADLINE = 150.0
 _POLICY = Policy(
     base_delay=0.05,
     max_delay=0.1,
     connect_timeout=10.0,
-    heartbeat_interval=0.5,
-    heartbeat_timeout=0.4,
-    suspect_timeout=0.2,
-    health_interval=0.3,
+    heartbeat_interval=1.0,
+    heartbeat_timeout=0.9,
+    suspect_timeout=0.6,
+    health_interval=0.6,
     unhealthy_threshold=2,
     stable_after=0.1,
     cooldown=0.2,
@@ -123,7 +125,7 @@ class Cell:
         """Seconds; soon refreshed where that is what the trouble meets."""
         if self.phase != "refresh":
             return 60
-        return 8 if self._harmless else 2
+        return LONG if self._harmless else 4
 
     def reached(self, here: bool) -> None:
         """Let the trouble begin, if it is to begin here and has not."""

@@ -29,9 +29,9 @@ from manager.settings import (
 from tests.pki import Pki
 
 SECRET = Secret("canary-of-the-chaos")
-HURRY = 1.5
+HURRY = 3.0
 """Seconds in which a session has to be open where silence is looked for."""
-SLOW_BY = 2.0
+SLOW_BY = 4.0
 """Seconds; longer than that."""
 _CERTIFIED_NAME = "pbx.example"
 

@@ -57,7 +57,7 @@ class Recorder:
 
     async def event(self, name: str) -> AmiEvent:
         """Wait for an event of this name."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 for event in self.events:
                     if event.name == name:
@@ -128,7 +128,7 @@ class Peer:
 
     async def rest(self) -> bytes:
         """Read until the driver has closed the connection."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             try:
                 return await self.reader.read()
             except ConnectionError:
@@ -166,7 +166,7 @@ class Server:
         """Wait for the scripts, which end when the driver has closed; raise what they raised."""
         if not self._tasks:
             return
-        _, running = await asyncio.wait(self._tasks, timeout=10)
+        _, running = await asyncio.wait(self._tasks, timeout=60)
         for task in running:
             task.cancel()
         outcomes = await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -208,7 +208,7 @@ def settings(
 async def open_session(server: Server, listener: Recorder | None = None, **options: object) -> AmiSession:
     """Open a session within ten seconds."""
     chosen = settings(server, **options)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         session = await create(chosen, {}).open(chosen.endpoints[0], listener or Recorder())
     assert isinstance(session, AmiSession)
     return session
@@ -263,7 +263,7 @@ def after_login(script: Script) -> Script:
 
 async def failure_of_heartbeat(session: AmiSession) -> Failure:
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await session.heartbeat()
     except DriverError as error:
         return error.failure

@@ -16,7 +16,7 @@ async def standing_by(server: Server, listener: Recorder | None = None) -> AmiSe
     chosen = settings(server)
     driver = create(chosen, {})
     assert isinstance(driver, StandbyDriver)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         session = await driver.open_standby(chosen.endpoints[0], listener or Recorder())
     assert isinstance(session, AmiSession)
     assert isinstance(session, Promotable)

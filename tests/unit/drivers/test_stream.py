@@ -14,7 +14,7 @@ from manager.drivers.base import DriverError
 from manager.drivers.stream import ClientTls, open_stream
 from manager.model import FailureClass, Stage
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 NAME = "pbx.example"
 
 Greeting = Callable[[asyncio.StreamWriter], None]

@@ -21,7 +21,7 @@ def client_of(server: FakeServer) -> EmbeddedClient:
 
 
 async def up(client: EmbeddedClient) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await client.snapshot()).statuses[0].phase is not Phase.UP:
             await asyncio.sleep(0.01)
 
@@ -53,7 +53,7 @@ async def test_messages_cross_as_they_come_and_go_on_after_a_position():
     with client_of(server) as client:
         await up(client)
         reading = client.wire("one")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             say(server, client, b"first")
             first = await anext(reading)
             say(server, client, b"second")
@@ -70,7 +70,7 @@ async def test_a_reader_that_is_cancelled_leaves_no_reader_in_the_ring():
         await up(client)
         waiting = asyncio.ensure_future(anext(client.wire("one")))
         ring = await client._ask(client._wire_ring, "one")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not ring._readers:
                 await asyncio.sleep(0.01)
             waiting.cancel()
@@ -87,6 +87,6 @@ async def test_a_reader_that_waits_is_let_go_when_the_manager_stops():
     waiting = asyncio.ensure_future(anext(client.wire("one"), None))
     await asyncio.sleep(0)
     await asyncio.to_thread(client.stop)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with contextlib.suppress(ManagerGoneError):
             assert await waiting is None

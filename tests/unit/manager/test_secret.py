@@ -74,7 +74,7 @@ async def test_reading_that_is_cancelled_leaves_no_process(tmp_path):
         f"import os, time, pathlib; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); time.sleep(60)"
     )
     task = asyncio.create_task(SecretSource(command=(sys.executable, "-c", script)).read())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (pid.exists() and pid.read_text()):
             await asyncio.sleep(0.01)
     task.cancel()

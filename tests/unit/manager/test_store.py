@@ -22,7 +22,7 @@ async def test_changes_are_gathered_and_written_soon(tmp_path):
     for number in range(100):
         store.section("s")[str(number)] = "x"
     assert not path.exists()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not path.exists():
             await asyncio.sleep(0.01)
     assert len(json.loads(path.read_text())["s"]) == 100

@@ -238,7 +238,7 @@ async def test_a_reader_waits_for_what_is_to_come_and_ends_with_the_connection()
     assert seen == ["held", "come"]
     put(ring, b"last")
     all_rings.remove("one")
-    await asyncio.wait_for(reading, 5)
+    await asyncio.wait_for(reading, 60)
     assert seen == ["held", "come", "last"]
 
 

@@ -39,7 +39,7 @@ class House:
 
     async def open(self, **changes):
         settings = settings_for(self.port, self.transport, **changes)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await create(settings, self.memory).open(settings.endpoints[0], self.witness)
 
     @asynccontextmanager
@@ -73,7 +73,7 @@ class House:
 
 async def nothing_left():
     """Let the servers' own tasks end, then find no other."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others, timeout=1)
 

@@ -117,7 +117,7 @@ class Registrar:
         listed = [f"Contact: <{self.binding}>;expires={self.granted}"] if self.binding else []
         return reply(seen, 200, *listed, *self.extra)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while not condition():
                 self.changed.clear()
@@ -234,7 +234,7 @@ class Witness:
     def wire(self, kind: WireKind, content: bytes, *, sent: bool) -> None:
         self.wires.append((kind, content, sent))
 
-    async def until(self, condition, seconds: float = 10.0) -> None:
+    async def until(self, condition, seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while not condition():
                 self.changed.clear()

@@ -109,7 +109,7 @@ async def test_ten_megabytes_without_a_line_end_end_the_session_and_not_the_memo
     async with tcp.opened() as session:
         for _ in range(160):
             tcp.push(b"x" * 65536)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             failure = await session.ended()
         assert "no SIP" in failure.reason
         assert len(session.flow.wire._framer._buffer) <= 128 * 1024
@@ -118,7 +118,7 @@ async def test_ten_megabytes_without_a_line_end_end_the_session_and_not_the_memo
 async def test_a_peer_that_does_not_read_ends_the_session_and_fills_no_memory(tcp):
     async with tcp.opened() as session:
         session.flow.wire.send(b"x" * 16 * 1024 * 1024)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await session.ended()).reason == "the peer does not read"
 
 
@@ -144,7 +144,7 @@ async def test_a_terminated_registration_ends_the_session(house):
             b"Content-Length: 0", b"Content-Length: %d" % len(body)
         )
         house.push(raw + body)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert "ended the registration" in (await session.ended()).reason
 
 
@@ -166,5 +166,5 @@ async def test_the_ping_of_a_registrar_is_no_promise_that_it_answers_ours(tcp):
     async with tcp.opened() as session:
         tcp.push(b"\r\n\r\n")
         assert await session.heartbeat() > 0  # its answer stands behind the ping in the stream
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await session.heartbeat() > 0

@@ -46,7 +46,7 @@ class WebSocketHouse:
 
     async def open(self, address, **changes):
         settings = settings_for(self.port, "tcp", endpoints=(parse_endpoint(address),), **changes)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await create(settings, {}).open(settings.endpoints[0], self.witness)
 
     async def refusal(self, address, **changes):
@@ -147,7 +147,7 @@ async def test_a_closed_websocket_ends_the_session_with_its_code(house):
     await house.serve()
     session = await house.open(f"ws://127.0.0.1:{house.port}/")
     await house.connections[0].close(4001)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert "4001" in (await session.ended()).reason
     await session.close(graceful=True)
 
@@ -157,7 +157,7 @@ async def test_a_peer_that_does_not_read_ends_the_session(house):
     session = await house.open(f"ws://127.0.0.1:{house.port}/")
     for _ in range(MAX_WAITING + 1):
         session.flow.wire.send(b"x")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert (await session.ended()).reason == "the peer does not read"
     await session.close(graceful=False)
 
@@ -166,7 +166,7 @@ async def test_a_message_past_the_bound_ends_the_session(house):
     await house.serve()
     session = await house.open(f"ws://127.0.0.1:{house.port}/")
     await house.connections[0].send("x" * (2 * 1024 * 1024))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert (await session.ended()).kind is FailureClass.TRANSIENT
     await session.close(graceful=False)
 
@@ -211,7 +211,7 @@ async def secure(pki):
 
 async def open_tls(port, tls, witness):
     settings = settings_for(port, "tls", tls=tls)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return await create(settings, {}).open(settings.endpoints[0], witness)
 
 

@@ -19,7 +19,7 @@ from manager.settings import WebSocketSettings
 from manager.wire import WireKind
 
 CANARY = "c4n4ry-s3cret"
-PATIENCE = 10.0
+PATIENCE = 60.0
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 
 
