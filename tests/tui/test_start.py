@@ -39,6 +39,7 @@ def garbage():
     thresholds = gc.get_threshold()
     yield
     gc.unfreeze()
+    gc.freeze()
     gc.set_threshold(*thresholds)
     gc.enable()
 
