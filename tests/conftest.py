@@ -41,7 +41,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Deal the tests that mostly wait among the others, between modules: in the end they would idle alone."""
+    """Deal the tests that mostly wait among the others, between modules: last, they would idle alone."""
     found = [item for item in items if item.get_closest_marker("waits")]
     waiting = [item for start in range(WORKERS) for item in found[start::WORKERS]]
     others = [item for item in items if not item.get_closest_marker("waits")]

@@ -53,17 +53,26 @@ async def test_over_udp_hang_after_login_registers_and_answers_nothing_else() ->
             assert await client.hears_nothing()
 
 
-async def test_over_udp_a_slow_one_answers_late_and_each_as_late_as_the_other() -> None:
+async def test_over_udp_a_slow_one_answers_late_and_each_as_late_as_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sleep, late_enough = asyncio.sleep, asyncio.Event()
+
+    async def held(seconds: float) -> None:
+        await (late_enough.wait() if seconds == 321.0 else sleep(seconds))
+
+    monkeypatch.setattr("manager.lab.sip.asyncio.sleep", held)
     async with server() as sip:
-        sip.delay = 0.5
+        sip.delay = 321.0
         with RawDatagrams(sip.port) as client:
             sip.fault = Fault.SLOW
             for number in range(5):
                 client.send(register(number=number))
-            assert await client.hears_nothing()
             async with asyncio.timeout(60):
                 while sip._late < 5:  # they wait side by side
-                    await asyncio.sleep(0)
+                    await sleep(0)
+            assert await client.hears_nothing()
+            late_enough.set()
             for _ in range(5):
                 assert b" 401 " in await client.next()
 

@@ -62,7 +62,7 @@ def leave_objects() -> object:
 def test_a_driver_that_leaves_something_behind_with_each_session_fails_the_soak(
     leak: Callable[[], object], sentence: str
 ) -> None:
-    scale = week.Scale(connections=10, hosts=2, days=3, day=3600.0, pause=2.0, ring=100)
+    scale = week.Scale(connections=10, hosts=2, days=3, day=3600.0, pause=6.0, ring=100)
     faults = week.run(scale, lambda _: None, lambda driver: Leaking(driver, leak))
     assert sentence in "\n".join(faults)
 

@@ -64,6 +64,12 @@ async def test_a_request_gets_its_answer(house, method, lines, to, status):
         assert not house.witness.reports
 
 
+@pytest.fixture
+def sent_again(sent_once, monkeypatch):
+    monkeypatch.setattr("manager.drivers.sip.transaction.T1", 0.5)
+
+
+@pytest.mark.usefixtures("sent_again")
 async def test_a_call_is_refused_once_reported_once_and_its_name_is_only_text(udp):
     evil = '"\x1b]52;c;x\x07[red]Eve\u202e" <sip:9@h>;tag=9'
     async with udp.opened(invite_answer=603) as session:
@@ -122,6 +128,7 @@ async def test_a_peer_that_does_not_read_ends_the_session_and_fills_no_memory(tc
             assert (await session.ended()).reason == "the peer does not read"
 
 
+@pytest.mark.usefixtures("sent_again")
 async def test_lost_datagrams_are_sent_again(udp):
     lost = []
 
