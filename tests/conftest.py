@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what stays to the end out of every collection: where a test asks for one, that was all it cost."""
+    """Leave what stays to the end out of every collection: where a test asks for one, it cost 0.1 s."""
     gc.collect()
     gc.freeze()
 

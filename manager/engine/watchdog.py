@@ -87,6 +87,8 @@ class Watchdog:
                 if not self._send():
                     return
                 continue
+            if self._loop is None or self._loop.is_closed():  # with the beat still on it
+                return
             looks += 1
             if looks == PATIENCE:
                 self._stall = self._look()

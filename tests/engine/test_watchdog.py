@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -25,6 +26,37 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "INTERVAL", 0.02)
 
 
+held = threading.Event()
+"""Set while a test holds the loop."""
+
+
+@pytest.fixture(autouse=True)
+def _a_loop_that_only_the_machine_delays_is_waited_for(monkeypatch):
+    begin = Watchdog.__init__
+
+    def patient(dog: Watchdog, turned: Callable[[Stall], object]) -> None:
+        begin(dog, turned)
+        wait = dog._over.wait
+
+        def wait_for_the_beat(seconds: float) -> bool:
+            over = wait(seconds)
+            while dog._away and not (over or held.is_set() or dog._loop.is_closed()):
+                over = wait(0.001)
+            return over
+
+        dog._over.wait = wait_for_the_beat
+
+    monkeypatch.setattr(Watchdog, "__init__", patient)
+
+
+@contextmanager
+def holding() -> Iterator[float]:
+    """Hold the loop within; gives when to let go at the latest."""
+    held.set()
+    yield time.monotonic() + PATIENCE
+    held.clear()
+
+
 class Blocker:
     """A driver whose first heartbeat holds the loop until the log has told of it."""
 
@@ -35,9 +67,9 @@ class Blocker:
 
     def block(self) -> None:
         self.blocked += 1
-        end = time.monotonic() + PATIENCE
-        while "stood still" not in self.caplog.text and time.monotonic() < end:
-            time.sleep(0.01)
+        with holding() as end:
+            while "stood still" not in self.caplog.text and time.monotonic() < end:
+                time.sleep(0.01)
 
     def create(self, settings, memory) -> FakeDriver:
         blocker = self
@@ -109,9 +141,9 @@ def test_a_wait_within_the_library_is_laid_at_the_door_of_who_called_it(caplog):
 
     def asks_somebody_else() -> None:
         answer = threading.Event()
-        end = time.monotonic() + PATIENCE
-        while "stood still" not in caplog.text and time.monotonic() < end:
-            answer.wait(watchdog.INTERVAL)
+        with holding() as end:
+            while "stood still" not in caplog.text and time.monotonic() < end:
+                answer.wait(watchdog.INTERVAL)
 
     async def main() -> None:
         dog = Watchdog(stalls.append)
@@ -128,9 +160,9 @@ def test_a_stall_is_told_once_however_long_it_lasts_and_the_next_one_again(caplo
     stalls: list[Stall] = []
 
     def stand_still(count: int) -> None:
-        end = time.monotonic() + PATIENCE
-        while caplog.text.count("stood still") < count and time.monotonic() < end:
-            time.sleep(0.01)
+        with holding() as end:
+            while caplog.text.count("stood still") < count and time.monotonic() < end:
+                time.sleep(0.01)
         time.sleep(10 * watchdog.INTERVAL)
 
     async def main() -> None:
@@ -197,6 +229,16 @@ def test_a_loop_that_is_gone_ends_the_thread():
         return dog
 
     dog = asyncio.run(main())
+    dog._thread.join(PATIENCE)
+    assert not dog._thread.is_alive()
+    dog.stop()
+
+
+def test_a_loop_that_is_gone_with_a_beat_on_it_ends_the_thread_too():
+    dog = Watchdog([].append)
+    dog._loop, dog._away = asyncio.new_event_loop(), True
+    dog._loop.close()
+    dog._thread.start()
     dog._thread.join(PATIENCE)
     assert not dog._thread.is_alive()
     dog.stop()

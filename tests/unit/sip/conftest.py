@@ -33,7 +33,7 @@ def exchange(request):
 
 @pytest.fixture
 def sent_once(monkeypatch):
-    """Nothing is sent again over UDP, though the machine stand still for seconds: what comes can be counted."""
+    """Nothing is sent again over UDP, though the machine stand still for seconds: messages can be counted."""
     monkeypatch.setattr("manager.drivers.sip.transaction.T1", 20.0)
 
 
