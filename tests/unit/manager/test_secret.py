@@ -100,7 +100,7 @@ async def test_a_command_that_leaves_a_process_behind_can_be_given_up_and_costs_
     files, pid = open_files(), tmp_path / "pid"
     script = behind.replace("&", f"& echo $! > {pid};")
     task = asyncio.create_task(SecretSource(command=("sh", "-c", script)).read())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(50):
         while not (pid.exists() and pid.read_text().endswith("\n")):
             await asyncio.sleep(0.01)
         try:
