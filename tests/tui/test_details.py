@@ -143,7 +143,8 @@ async def test_what_is_remembered_is_asked_for_again_when_something_happens_to_t
         await seen(pilot, lambda: client.looks > looks)
 
 
-async def test_the_chart_is_not_drawn_anew_within_five_seconds_and_the_last_latency_is_told(monkeypatch):
+async def test_the_chart_is_not_drawn_anew_at_once_and_the_last_latency_is_told(monkeypatch):
+    monkeypatch.setattr("tui.screens.details.CHART_EVERY", 600.0)
     drawn: list[int] = []
     chart = latency.chart
     monkeypatch.setattr(latency, "chart", lambda *given, **more: drawn.append(1) or chart(*given, **more))
