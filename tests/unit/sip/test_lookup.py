@@ -54,6 +54,7 @@ async def names(monkeypatch):
         resolver = made(configure=False)
         resolver.nameservers = ["127.0.0.1"]
         resolver.port = transport.get_extra_info("sockname")[1]
+        resolver.timeout = 60.0  # each question is asked once, however slow the machine
         return resolver
 
     async def hosts(host, port, *, type):  # noqa: A002 - the loop's own name for it
@@ -67,6 +68,7 @@ async def names(monkeypatch):
             for address in addresses
         ]
 
+    monkeypatch.setattr(lookup, "SRV_LIFETIME", 60.0)
     monkeypatch.setattr(dns.asyncresolver, "Resolver", here)
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hosts)
     yield server
