@@ -163,7 +163,7 @@ def test_a_stall_is_told_once_however_long_it_lasts_and_the_next_one_again(caplo
         with holding() as end:
             while caplog.text.count("stood still") < count and time.monotonic() < end:
                 time.sleep(0.01)
-        time.sleep(10 * watchdog.INTERVAL)
+            time.sleep(10 * watchdog.INTERVAL)
 
     async def main() -> None:
         dog = Watchdog(stalls.append)
