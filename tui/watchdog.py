@@ -56,6 +56,7 @@ class Watchdog:
         self._read_end = self._write_end = self._earlier_end = -1
         self._earlier: dict[int, Any] = {}
         self._terminal: list[Any] | None = None
+        self._gone = False
 
     def __enter__(self) -> Self:
         self._terminal = _terminal_attributes()
@@ -78,7 +79,9 @@ class Watchdog:
         # Only then: a signal of the thread's own must not come to what was there before.
         self._thread.join()
         for number, handler in self._earlier.items():
-            signal.signal(number, handler)
+            # The kernel may tell later than the terminal looks gone: that must kill nobody who ended well.
+            if not (self._gone and number == signal.SIGHUP):
+                signal.signal(number, handler)
         signal.set_wakeup_fd(self._earlier_end)
         os.close(self._read_end)
         os.close(self._write_end)
@@ -93,6 +96,7 @@ class Watchdog:
             for descriptor, _ in poll.poll():
                 if descriptor != self._read_end:
                     poll.unregister(descriptor)
+                    self._gone = True
                     os.kill(os.getpid(), signal.SIGHUP)
                 elif self._ended():
                     return
