@@ -220,7 +220,7 @@ def _words(status: Status, now: float) -> tuple[str, str, str]:
     if status.phase is Phase.PAUSED:
         return "", f"paused since {since} · p resumes", "muted"
     if status.phase is Phase.STOPPED:
-        return "", "stopped", "muted"
+        return "", reason or "not managed now", "muted"
     if phases.slow(status):
         return "", status.costs[0].reason, "text"
     return "", rows.facts_of(status.type, status.facts), "muted"

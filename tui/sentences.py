@@ -304,7 +304,7 @@ def _phase_sentence(status: Status, previous: Phase) -> str:
     if status.phase is Phase.PAUSED:
         return "closed until it is resumed"
     if status.phase is Phase.STOPPED:
-        return "closed"
+        return reason or "closed"
     return _wait_sentence(status, reason)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from manager.model import Phase
+from manager.model import Failure, FailureClass, Phase, Stage
 from tests.tui.conftest import line_with, row_of, screen_text, text_gone, text_seen
 from tests.tui.driving import app_of, keys, rows
 from tests.tui.fake_client import connection, exchange, waiting
@@ -20,7 +20,7 @@ SAYS = {
     Phase.PARKED: ("parked", "next try ", "connection refused"),
     Phase.BLOCKED: ("blocked", "next try ", "wrong secret or ACL", "mend the password"),
     Phase.PAUSED: ("paused", "paused since", "p resumes"),
-    Phase.STOPPED: ("stopped",),
+    Phase.STOPPED: ("stopped", "not managed now"),
 }
 
 
@@ -37,6 +37,16 @@ async def test_a_row_says_its_phase_by_glyph_and_word_and_what_belongs_to_it(gly
             told = row.replace(f"the-{phase.value}-one", "")
             for word in words:
                 assert glyphs.plain(word) in told
+
+
+async def test_the_row_of_a_connection_whose_service_is_lost_says_that_nothing_is_known_of_it():
+    away = Failure(
+        kind=FailureClass.TRANSIENT, stage=Stage.SESSION, reason="not known: munich is not attached"
+    )
+    app, _ = app_of(connection("desk", phase=Phase.STOPPED, failure=away))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_seen(pilot, "stopped")
+        assert away.reason in row_of(app, "desk")
 
 
 async def test_the_header_counts_by_phase_and_judges_the_worst_first():

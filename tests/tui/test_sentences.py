@@ -42,7 +42,16 @@ from manager.events import (
     WokenByPeek,
     WokenBySibling,
 )
-from manager.model import Band, BudgetStatus, MuteStatus, Phase, SpareStatus
+from manager.model import (
+    Band,
+    BudgetStatus,
+    Failure,
+    FailureClass,
+    MuteStatus,
+    Phase,
+    SpareStatus,
+    Stage,
+)
 from tests.tui.fake_client import DROPS, NO_ANSWER, connection
 from tui.log.entry import Level
 from tui.sentences import log_line
@@ -104,6 +113,13 @@ def test_a_parked_connection_says_when_it_is_tried_again_or_that_it_is_not():
 def test_pauses_and_stops_say_what_they_are():
     assert changed(Phase.PAUSED)[2] == "closed until it is resumed"
     assert changed(Phase.STOPPED)[2] == "closed"
+
+
+def test_a_connection_whose_service_is_lost_says_that_nothing_is_known_of_it():
+    away = Failure(
+        kind=FailureClass.TRANSIENT, stage=Stage.SESSION, reason="not known: munich is not attached"
+    )
+    assert changed(Phase.STOPPED, failure=away)[2] == "not known: munich is not attached"
 
 
 def test_a_missed_heartbeat_counts():
