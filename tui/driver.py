@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from textual.drivers.linux_driver import LinuxDriver
 
 from tui.difference import Difference
@@ -30,6 +32,14 @@ class ThriftyDriver(LinuxDriver):
         """How many writes the terminal has not taken yet."""
         writer = self._writer_thread
         return writer._queue.qsize() if writer is not None else 0  # noqa: SLF001 - no public way to its queue
+
+    def run_input_thread(self) -> None:
+        """Read keys for as long as there is a terminal; what its end means is the watchdog's to say."""
+        try:
+            super().run_input_thread()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
 
     def write(self, data: str) -> None:
         """Write what differs; a picture like the one before it is not written at all."""

@@ -36,7 +36,7 @@ class Program(TrunklineApp):
     """The dashboard, whose loop leaves a trace while it runs."""
 
     def on_mount(self) -> None:
-        super().on_mount()
+        # Textual calls that of the dashboard by itself; twice, it would take its own signals for the earlier.
         self.run_worker(self._beat() if story == "calm" else self._flood())
 
     async def _beat(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import inspect
 import os
@@ -16,8 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from textual.drivers.linux_driver import LinuxDriver
 
 from tui import watchdog
+from tui.driver import ThriftyDriver
 
 pytestmark = pytest.mark.waits
 
@@ -219,6 +222,19 @@ def test_a_terminal_whose_end_is_seen_late_does_not_kill_what_ended_in_good_orde
     finally:
         signal.signal(signal.SIGHUP, before)
     assert not told
+
+
+def test_reading_keys_from_a_terminal_that_has_gone_is_no_failure_of_the_dashboard(monkeypatch):
+    def gone(_: LinuxDriver) -> None:
+        raise OSError(told, os.strerror(told))
+
+    monkeypatch.setattr(LinuxDriver, "run_input_thread", gone)
+    driver = object.__new__(ThriftyDriver)
+    told = errno.EIO
+    driver.run_input_thread()
+    told = errno.EBADF
+    with pytest.raises(OSError, match="descriptor"):
+        driver.run_input_thread()
 
 
 def test_a_terminal_that_goes_away_ends_the_program_under_a_script_that_alone_is_told(start):
