@@ -19,6 +19,8 @@ from tests.pki import Pki
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+pytest_plugins = ["tests.lab.chaos.report"]
+
 CANARIES = re.compile(r"canary|c4n4ry", re.IGNORECASE)
 """How the secrets of the tests are called. None may reach a log or an output, whatever a test provokes."""
 
