@@ -40,6 +40,19 @@ async def test_what_is_needed_at_night_comes_first_and_has_the_same_place_on_eve
         assert screen_text(app)[-1].rstrip().endswith(gap.join(WANTED[-2:]))
 
 
+async def test_what_a_part_of_the_screen_changes_in_another_counts_for_the_keys_as_well():
+    app = TrunklineApp(troubled())
+    async with app.run_test(size=(200, 50)) as pilot:
+        await text_seen(pilot, "n next")
+        await pilot.press("G")
+        await seen(pilot, lambda: "n next" not in screen_text(app)[-1])
+        table, pane = app.screen.query_one("#rows"), app.screen.query_one("#log-pane")
+        table.parent.call_next(lambda: table.action_move(-1))
+        await seen(pilot, lambda: "n next" in screen_text(app)[-1])
+        pane.call_next(lambda: (pane.log_lines.view.follow(False), pane._draw()))
+        await seen(pilot, lambda: "f follow" in screen_text(app)[-1])
+
+
 async def test_at_forty_columns_reconnecting_and_the_ways_out_remain():
     app = TrunklineApp(troubled())
     async with app.run_test(size=(40, 20)) as pilot:

@@ -228,10 +228,13 @@ class EventLog(PlainLines, can_focus=True, inherit_bindings=False):
         self.changed()
 
     def changed(self) -> None:
-        """Show what has changed in the view."""
+        """Show what has changed in the view, and tell of it.
+
+        As the sender: what our parent sends, also by calling this, goes no further than our parent.
+        """
         self._bring_into_sight()
         self.update()
-        self.post_message(self.Changed())
+        self.post_message(self.Changed().set_sender(self))
 
     def action_move(self, lines: int) -> None:
         self._act(lambda: self.view.move(lines))

@@ -162,7 +162,7 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
             ordering=view.ordering,
         )
         if self._cursor.put(lines):
-            self.post_message(self.CursorMoved())
+            self._cursor_moved()
 
     def _seen(self) -> range:
         top = self.scroll_offset.y
@@ -201,11 +201,15 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
     def _move_to(self, index: int) -> None:
         old = self._cursor.at
         self._cursor.stand(index)
-        self.post_message(self.CursorMoved())
+        self._cursor_moved()
         self._refresh_index(old)
         self._refresh_index(index)
         self._keep_cursor_in_sight()
         self.show()
+
+    def _cursor_moved(self) -> None:
+        """Tell of it as the sender: what our parent sends, if by a call of ours, goes no further than it."""
+        self.post_message(self.CursorMoved().set_sender(self))
 
     def _keep_cursor_in_sight(self) -> None:
         top, height = self.scroll_offset.y, self.size.height
@@ -262,7 +266,7 @@ class ConnectionTable(ScrollView, PlainLines, can_focus=True, inherit_bindings=F
 
     def _folded(self) -> None:
         self.show()
-        self.post_message(self.CursorMoved())
+        self._cursor_moved()
 
     def select(self, name: str) -> None:
         """Stand on a connection's row; one in a fold gets a row of its own."""
