@@ -10,7 +10,9 @@ RATE = 8_000
 _LONGEST = 1.0
 """Seconds that a picture waits at most for the bytes of those before it."""
 _SLOW_FROM = 4
-"""Pictures that wait to be taken from which on a terminal is slow: it is a fifth of a second behind."""
+"""Pictures that wait to be taken from which on a terminal is behind…"""
+_BEHIND = 0.2
+"""…and slow, if it stays so for these seconds: at the start more than that wait for a moment."""
 _HELD_UP_FROM = 8
 """The same from which on none is added: at thirty Textual's loop would stand still."""
 _FOR = 60.0
@@ -28,6 +30,7 @@ class Tempo:
         """How many pictures the terminal has not taken yet."""
         self.written: Callable[[], int] = _none
         """How many bytes it was sent by now."""
+        self._behind_since: float | None = None
         self._slow_until = float("-inf")
         self._counted = 0
         self._free_at = float("-inf")
@@ -50,9 +53,13 @@ class Tempo:
 
     def held_up(self) -> bool:
         """See how far behind the terminal is; whether nothing is to be drawn now."""
-        waiting = self.waiting()
-        if waiting >= _SLOW_FROM:
-            self._slow_until = self._clock() + _FOR
+        now, waiting = self._clock(), self.waiting()
+        if waiting < _SLOW_FROM:
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = now
+        elif now - self._behind_since >= _BEHIND:
+            self._slow_until = now + _FOR
         return waiting >= _HELD_UP_FROM
 
 

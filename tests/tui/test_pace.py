@@ -140,12 +140,22 @@ def test_a_slow_terminal_is_drawn_on_half_as_often_when_somebody_says_so(owner):
 
 def test_a_terminal_that_falls_behind_counts_as_slow_until_a_minute_after_it_has_caught_up(owner):
     owner.tempo.waiting = lambda: 4
-    owner.pace.request(CALM)
+    owner.ask(3, 0.1, CALM)
     assert owner.tempo.slow
     owner.tempo.waiting = lambda: 0
-    owner.until(59)
+    owner.until(60.1)
     assert owner.tempo.slow
-    owner.until(61)
+    owner.until(60.3)
+    assert not owner.tempo.slow
+
+
+def test_a_terminal_that_is_behind_for_a_moment_as_at_the_start_is_not_slow(owner):
+    owner.tempo.waiting = lambda: 4
+    owner.ask(2, 0.1, CALM)
+    owner.tempo.waiting = lambda: 0
+    owner.ask(2, 0.1, CALM)
+    owner.tempo.waiting = lambda: 4
+    owner.ask(2, 0.1, CALM)
     assert not owner.tempo.slow
 
 

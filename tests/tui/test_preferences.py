@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from manager.config import ConfigError
@@ -9,7 +11,7 @@ from manager.model import Phase
 from tests.tui.conftest import screen_text, seen, text_gone, text_seen
 from tests.tui.driving import app_of, keys
 from tests.tui.fake_client import FakeClient, connection, exchange
-from tui import keymap, preferences
+from tui import keymap, preferences, tempo
 from tui.app import TrunklineApp
 from tui.preferences import Preferences
 
@@ -197,11 +199,14 @@ async def test_a_slow_terminal_is_a_mark_in_the_header(slow):
         assert any("slow terminal" in line for line in screen_text(app)) is slow
 
 
-async def test_a_terminal_that_falls_behind_gets_the_mark_with_the_next_picture():
+async def test_a_terminal_that_stays_behind_gets_the_mark_with_the_next_picture():
     client = FakeClient(connection("desk"))
     app = TrunklineApp(client)
     async with app.run_test(size=(120, 40)) as pilot:
         await text_seen(pilot, "desk")
         app._ink.tempo.waiting = lambda: 4
         client.change("desk", drops=1, failures=1, phase=Phase.SUSPECT)
+        await text_seen(pilot, "suspect")
+        await asyncio.sleep(tempo._BEHIND)
+        client.change("desk", failures=2)
         await text_seen(pilot, "slow terminal")
